@@ -1,0 +1,3 @@
+"""imgserve: an image transformation server that turns signed URLs into images."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,29 @@
+"""The two things an option can do: say what it wants before any pixel is read, or change the picture."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from imgserve.engine.frame import Frame
+from imgserve.engine.intent import Intent
+from imgserve.spec.op import Op
+
+
+class Setting(Op):
+    """An option that only sets values: each of its fields bears the name of the Intent field that it sets."""
+
+    def configure(self, intent: Intent) -> Intent:
+        given = {name: getattr(self, name) for name in self.spec.params if getattr(self, name) is not None}
+        return dataclasses.replace(intent, **given)
+
+
+class Transform(Op):
+    """An option that changes pixels, at its stage."""
+
+    def configure(self, intent: Intent) -> Intent:
+        """Tell the layout what this option needs (room around the picture, say); by default nothing."""
+        return intent
+
+    def apply(self, frame: Frame) -> Frame:
+        """Give the frame with its picture changed; raises ImgserveError only."""
+        raise NotImplementedError

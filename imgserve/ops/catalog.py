@@ -1,0 +1,17 @@
+"""The only list of options; within one stage they act in this order."""
+
+from __future__ import annotations
+
+from imgserve.ops import delivery, geometry, limits, output
+from imgserve.plan.presets import Preset
+from imgserve.spec.op import Catalog
+
+FAMILIES = (
+    (Preset,),
+    geometry.OPS,
+    output.OPS,
+    delivery.OPS,
+    limits.OPS,
+)
+
+CATALOG = Catalog(FAMILIES)

@@ -1,0 +1,62 @@
+"""The Plan: one request as frozen data, canonical and ordered, and the key of its result."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from imgserve.spec.op import Catalog, Op, Stage
+
+O = TypeVar("O", bound=Op)  # noqa: E741 - the customary letter for "op"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to do with which source.
+
+    `ops` change the answer's bytes and stand in catalog order, each option at most once; `delivery` (file name, expiry,
+    cache buster …) does not and stays out of the key. `preferred` and `enforced` are the formats that negotiation
+    chose, best first.
+    """
+
+    source: str
+    ops: tuple[Op, ...] = ()
+    delivery: tuple[Op, ...] = ()
+    preferred: tuple[str, ...] = ()
+    enforced: tuple[str, ...] = ()
+
+    def get(self, kind: type[O]) -> O | None:
+        """Find the option of a class, None when the request does not have it."""
+        for op in self.ops:
+            if isinstance(op, kind):
+                return op
+        for op in self.delivery:
+            if isinstance(op, kind):
+                return op
+        return None
+
+    def canonical(self) -> str:
+        """Print what decides the result's bytes: one text for all spellings of one request."""
+        options = "/".join(op.text() for op in self.ops)
+        return f"{options}|{','.join(self.preferred)}|{','.join(self.enforced)}|{self.source}"
+
+    def key(self, *, epoch: str) -> str:
+        """Hash the canonical text together with `epoch` (engine version and defaults) as 64 hex digits."""
+        return hashlib.sha256(f"{epoch}|{self.canonical()}".encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def arrange(source: str, ops: Iterable[Op], catalog: Catalog) -> Plan:
+    """Make a Plan of options in URL order: meta options expanded, later ones merged over earlier, catalog order."""
+    latest: dict[type[Op], Op] = {}
+    for given in ops:
+        for one in given.expand():
+            earlier = latest.get(type(one))
+            latest[type(one)] = one if earlier is None else one.merge(earlier)
+    ordered = sorted(latest.values(), key=lambda one: catalog.index[type(one)])
+    return Plan(
+        source=source,
+        ops=tuple(one for one in ordered if one.spec.stage is not Stage.DELIVERY),
+        delivery=tuple(one for one in ordered if one.spec.stage is Stage.DELIVERY),
+    )

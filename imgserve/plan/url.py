@@ -1,0 +1,286 @@
+"""The URL grammar, both ways: the text of a path becomes a Plan, and a Plan becomes text.
+
+The grammar is imgproxy's (options, plain and base64 sources, extensions, presets); mistakes are 400 with where, what
+was got and what is expected. Nothing here knows a single option: the catalog is an argument.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import quote, unquote_to_bytes
+
+from imgserve.errors import BadOption, BadRequest, NotFound, OptionForbidden
+from imgserve.plan.model import Plan, arrange
+from imgserve.plan.presets import Preset, Presets, expand_presets
+from imgserve.spec.op import Catalog, Op
+from imgserve.spec.params import BadArgument
+
+PLAIN: Final = "plain"
+
+#: First segments of imgproxy's retired grammar, which must not be read as part of a base64 source.
+_BASIC_GRAMMAR: Final = ("fit", "fill", "fill-down", "force", "auto")
+
+_BROKEN_SCHEME: Final = re.compile(r"^([^\s/]+):/([^/])")
+_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9_-]")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
+
+#: What may stay as it is in a printed plain source: all but "@" (format), "?" (query), "%" and "#".
+_PLAIN_SAFE: Final = "/:!$&'()*+,;=~"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grammar:
+    """The operator's side of the grammar."""
+
+    catalog: Catalog
+    presets: Presets = field(default_factory=dict)
+    separator: str = ":"
+    base_url: str = ""
+    #: Pattern (anchored at the start) and its replacement, applied to every source in turn.
+    url_replacements: tuple[tuple[re.Pattern[str], str], ...] = ()
+    base64_includes_filename: bool = False
+    only_presets: bool = False
+    #: Option names as a URL may spell them, None = all.
+    allowed_options: frozenset[str] | None = None
+    allow_security_options: bool = False
+    max_options: int = 100
+    max_path_length: int = 16_384
+
+
+def split_signature(raw_path: bytes, *, prefix: str = "") -> tuple[str, str]:
+    """Cut a raw request path (no query string) into the signature and the repaired path that it signs.
+
+    Raises NotFound where the path is no image URL at all, BadRequest where a part is empty.
+    """
+    text = raw_path.decode("utf-8", "surrogateescape")
+    if prefix:
+        if not text.startswith(prefix + "/"):
+            raise NotFound(f"There is nothing here: image URLs start with {prefix}/.", where="path")
+        text = text[len(prefix) :]
+    signature, slash, path = text.removeprefix("/").partition("/")
+    if not slash:
+        raise NotFound("There is nothing here: an image URL is /<signature>/<options>/<source>.", where="path")
+    if not signature or not path:
+        raise BadRequest(
+            "The URL is incomplete: it must be /<signature>/<options>/<source>.",
+            where="path",
+            expected="/<signature>/<options>/<source>",
+        )
+    return signature, repair(path)
+
+
+def repair(path: str) -> str:
+    """Undo what proxies and browsers do to a path: escaped colons in options, a slash lost after the scheme."""
+    if path.startswith(PLAIN + "/"):
+        options, source = "", path.removeprefix(PLAIN + "/")
+    else:
+        options, marker, source = path.partition(f"/{PLAIN}/")
+        if not marker:
+            return options.replace("%3A", ":")
+    source = _BROKEN_SCHEME.sub(lambda found: f"{found[1]}:{'///' if found[1] == 'local' else '//'}{found[2]}", source)
+    options = options.replace("%3A", ":")
+    return f"{options}/{PLAIN}/{source}".removeprefix("/")
+
+
+def parse(path: str, grammar: Grammar, *, hints: Sequence[Op] = ()) -> Plan:
+    """Read a repaired path (without signature) as a Plan.
+
+    `hints` are options that the request's headers ask for; every option of the URL and the preset `default` come after
+    them and win. Raises BadRequest, BadOption, OptionForbidden.
+    """
+    if len(path) > grammar.max_path_length:
+        raise BadRequest(f"The URL is too long: at most {grammar.max_path_length} characters are read.", where="path")
+    segments = path.split("/")
+    if segments[0] in _BASIC_GRAMMAR and not grammar.only_presets:
+        raise BadRequest(
+            f"{segments[0]!r} is not an option: write it as resize:{segments[0]}:<width>:<height>.",
+            where=segments[0],
+            expected="options of the form name:argument",
+        )
+    count = 1 if grammar.only_presets else _options_end(segments, grammar.separator)
+    if grammar.only_presets:
+        ops: list[Op] = [_only_presets(segments[0], grammar)]
+    else:
+        ops = parse_options(segments[:count], grammar)
+    source, extension = _parse_source(segments[count:], grammar)
+    default = [Preset(names=("default",))] if "default" in grammar.presets else []
+    everything = _expanded([*default, *ops], grammar)
+    if extension and not any(one.spec.name == "raw" for one in everything):
+        everything.append(_parse_option("format", [extension], f"extension {extension}", grammar.catalog))
+    return arrange(_resolve(source, grammar), [*hints, *everything], grammar.catalog)
+
+
+def _options_end(segments: Sequence[str], separator: str) -> int:
+    """Count the segments that are options: the first one without an argument starts the source."""
+    for at, segment in enumerate(segments):
+        if separator not in segment:
+            return at
+    return len(segments)
+
+
+def parse_options(segments: Sequence[str], grammar: Grammar) -> list[Op]:
+    """Read option segments in order, presets not yet expanded; checks what the operator permits."""
+    if len(segments) > grammar.max_options:
+        raise BadRequest(f"The URL has {len(segments)} options: at most {grammar.max_options} are read.", where="path")
+    return [_permitted_option(segment, grammar) for segment in segments]
+
+
+def _permitted_option(segment: str, grammar: Grammar) -> Op:
+    name, *pieces = segment.split(grammar.separator)
+    if grammar.allowed_options is not None and name not in grammar.allowed_options:
+        raise OptionForbidden(
+            f"The option {name!r} is not permitted on this server.",
+            where=name,
+            expected=f"one of {', '.join(sorted(grammar.allowed_options))}",
+        )
+    one = _parse_option(name, pieces, name, grammar.catalog)
+    if one.spec.guarded and not grammar.allow_security_options:
+        raise OptionForbidden(
+            f"The option {name!r} changes limits and is not permitted on this server "
+            "(IMGSERVE_ALLOW_SECURITY_OPTIONS permits it).",
+            where=name,
+        )
+    return one
+
+
+def _parse_option(name: str, pieces: Sequence[str], where: str, catalog: Catalog) -> Op:
+    try:
+        return catalog.parse(name, pieces)
+    except KeyError:
+        raise BadOption(
+            f"There is no option called {name[:80]!r}.", where=name[:80], expected="the name of an option"
+        ) from None
+    except BadArgument as wrong:
+        what = f"{where}, argument {wrong.field}" if wrong.field and len(pieces) > 1 else where
+        raise BadOption(
+            f"Option {what}: expected {wrong.expected}, got {wrong.got[:80]!r}.",
+            where=what,
+            got=wrong.got[:80],
+            expected=wrong.expected,
+        ) from None
+
+
+def _only_presets(segment: str, grammar: Grammar) -> Op:
+    return _parse_option("preset", segment.split(grammar.separator), "preset", grammar.catalog)
+
+
+def _expanded(ops: Iterable[Op], grammar: Grammar) -> list[Op]:
+    try:
+        out = expand_presets(ops, grammar.presets)
+    except KeyError as missing:
+        name = str(missing.args[0])[:80]
+        raise BadOption(
+            f"There is no preset called {name!r}.",
+            where="preset",
+            got=name,
+            expected=f"one of {', '.join(sorted(grammar.presets)) or 'no presets: none are configured'}",
+        ) from None
+    if len(out) > grammar.max_options:
+        raise BadRequest(
+            f"The presets make {len(out)} options: at most {grammar.max_options} are read.", where="preset"
+        )
+    return out
+
+
+def _parse_source(segments: Sequence[str], grammar: Grammar) -> tuple[str, str]:
+    """Give the source text and the extension, "" where there is none."""
+    if not segments or not any(segments):
+        raise BadRequest(
+            "The source is missing: end the URL with /plain/<source URL> or a base64url-encoded source URL.",
+            where="source",
+            expected="/plain/<source URL> or base64url",
+        )
+    if segments[0] == PLAIN and len(segments) > 1:
+        return _parse_plain("/".join(segments[1:]))
+    return _parse_base64(segments, includes_filename=grammar.base64_includes_filename)
+
+
+def _parse_plain(text: str) -> tuple[str, str]:
+    parts = text.split("@")
+    if not parts[0]:
+        raise BadRequest("The source URL is empty.", where="source")
+    if len(parts) > 2:
+        raise BadRequest(
+            "Several formats are given: a literal @ in a plain source is written %40.", where="source", got=text[:200]
+        )
+    if _BAD_ESCAPE.search(parts[0]):
+        raise BadRequest(
+            "The source has a broken percent escape: a literal % is written %25.", where="source", got=parts[0][:200]
+        )
+    return _source_text(unquote_to_bytes(parts[0].encode("utf-8", "surrogateescape"))), "".join(parts[1:])
+
+
+def _parse_base64(segments: Sequence[str], *, includes_filename: bool) -> tuple[str, str]:
+    if includes_filename and len(segments) > 1:
+        segments = segments[:-1]
+    parts = "".join(segments).split(".")
+    if len(parts) > 2:
+        raise BadRequest(
+            "Several formats are given: a base64 source is followed by one .<extension> at most.", where="source"
+        )
+    encoded = parts[0].rstrip("=")
+    if _NOT_BASE64.search(encoded):
+        raise BadRequest(
+            "The source is neither plain/<URL> nor base64url (A-Z a-z 0-9 - _), "
+            "or an option before it lacks its arguments.",
+            where="source",
+            got=parts[0][:80],
+            expected="base64url",
+        )
+    try:
+        decoded = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
+    except binascii.Error:
+        raise BadRequest("The base64 source is cut short.", where="source", got=encoded[:80]) from None
+    return _source_text(decoded), "".join(parts[1:])
+
+
+def _source_text(raw: bytes) -> str:
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError:
+        raise BadRequest("The source URL is not UTF-8 text.", where="source") from None
+    if not text or _CONTROL.search(text):
+        raise BadRequest("The source URL is empty or has control characters.", where="source")
+    return text
+
+
+def _resolve(source: str, grammar: Grammar) -> str:
+    for pattern, replacement in grammar.url_replacements:
+        source = pattern.sub(replacement, source, count=1)
+    return source if source.startswith(grammar.base_url) else grammar.base_url + source
+
+
+def compile_replacement(pattern: str, replacement: str) -> tuple[re.Pattern[str], str]:
+    """Compile one `pattern=replacement`: `*` captures what is not a slash, `${1}` puts it back."""
+    expression = "^" + "([^/]*)".join(map(re.escape, pattern.split("*")))
+    literal = replacement.replace("\\", "\\\\")
+    return re.compile(expression), re.sub(r"\$\{([0-9]{1,2})\}", r"\\g<\1>", literal)
+
+
+def write(plan: Plan, *, separator: str = ":", encode: bool = False) -> str:
+    """Print a Plan as the path to sign (from its leading "/"), with a plain or (`encode`) base64 source.
+
+    Raises BadOption when an argument cannot stand in a URL segment.
+    """
+    segments = [_segment(one, separator) for one in (*plan.ops, *plan.delivery)]
+    if encode:
+        source = base64.urlsafe_b64encode(plan.source.encode()).rstrip(b"=").decode()
+    else:
+        source = f"{PLAIN}/{quote(plan.source, safe=_PLAIN_SAFE)}"
+    return "/" + "/".join([*segments, source])
+
+
+def _segment(one: Op, separator: str) -> str:
+    pieces = one.arguments()
+    for piece in pieces:
+        if separator in piece or "/" in piece or "?" in piece or "#" in piece or "%3A" in piece:
+            raise BadOption(
+                f"Option {one.spec.name}: {piece[:80]!r} cannot stand in a URL.", where=one.spec.name, got=piece[:80]
+            )
+    return separator.join([one.spec.name, *pieces])

@@ -1,0 +1,453 @@
+"""The operator's settings: frozen groups declared with kinds, read once from the environment, all mistakes at once.
+
+Each field is one variable: `bind` is IMGSERVE_BIND and, where that is unset, IMGPROXY_BIND. The field's kind parses it,
+gives the error sentence and the row of the settings page.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar, cast, dataclass_transform
+
+from imgserve.errors import ConfigError
+from imgserve.spec.params import (
+    BadArgument,
+    Choice,
+    Flag,
+    Integer,
+    Kind,
+    Number,
+    Pairs,
+    Param,
+    Text,
+)
+from imgserve.spec.values import FORMAT_NAMES
+
+PREFIX: Final = "IMGSERVE_"
+FALLBACK_PREFIX: Final = "IMGPROXY_"
+
+#: Values of these are never shown.
+SECRET: Final = frozenset({"key", "salt", "secret", "s3_assume_role_external_id"})
+
+
+@dataclass(frozen=True)
+class ListOf(Kind):
+    """Values of one kind between separators; empty ones do not count."""
+
+    item: Kind
+    separator: str = ","
+
+    @property
+    def expected(self) -> str:
+        return f"a list separated by {self.separator!r} of {self.item.expected}"
+
+    def parse(self, pieces: Any) -> tuple[Any, ...]:
+        texts = [text.strip() for text in pieces[0].split(self.separator)]
+        return tuple(self.item.parse([text]) for text in texts if text)
+
+    def check(self, value: object) -> tuple[Any, ...]:
+        if not isinstance(value, list | tuple):
+            raise self.refuse(value)
+        return tuple(self.item.check(item) for item in value)
+
+    def format(self, value: Any) -> list[str]:
+        return [self.separator.join(piece for item in value for piece in self.item.format(item))]
+
+    def schema(self) -> dict[str, Any]:
+        return {"type": "array", "items": self.item.schema()}
+
+
+@dataclass(frozen=True)
+class Hex(Text):
+    """Bytes as pairs of hex digits."""
+
+    @property
+    def expected(self) -> str:
+        return "a hex-encoded text: an even number of the digits 0-9 and a-f"
+
+    def check(self, value: object) -> str:
+        if not isinstance(value, str) or not re.fullmatch(r"(?:[0-9a-fA-F]{2})+", value):
+            raise self.refuse(value)
+        return value
+
+
+@dataclass(frozen=True)
+class FormatQualities(Pairs):
+    """imgproxy's `webp=79,avif=63`."""
+
+    @property
+    def expected(self) -> str:
+        return f"format=quality pairs separated by commas, each quality {self.values.expected}"
+
+    def parse(self, pieces: Any) -> Any:
+        pairs = [pair.partition("=") for pair in pieces[0].split(",") if pair.strip()]
+        return self.check([(name.strip(), self.values.parse([value.strip()])) for name, _, value in pairs])
+
+
+def text(*, default: str, doc: str) -> Any:
+    return Param(Text(65_536), default, doc)
+
+
+def number(*, default: float, min: float | None = None, max: float | None = None, doc: str) -> Any:
+    return Param(Number(min, max), default, doc)
+
+
+def integer(*, default: int, min: int | None = None, max: int | None = None, doc: str) -> Any:
+    return Param(Integer(min, max), default, doc)
+
+
+def flag(*, default: bool, doc: str) -> Any:
+    return Param(Flag(), default, doc)
+
+
+def choice(*choices: str, default: str, doc: str) -> Any:
+    return Param(Choice({word: word for word in choices}), default, doc)
+
+
+def texts(*, separator: str = ",", default: tuple[str, ...], doc: str) -> Any:
+    return Param(ListOf(Text(4096), separator), default, doc)
+
+
+def hexes(*, default: tuple[str, ...], doc: str) -> Any:
+    return Param(ListOf(Hex()), default, doc)
+
+
+def formats(*, default: tuple[str, ...], doc: str) -> Any:
+    return Param(ListOf(Choice(FORMAT_NAMES)), default, doc)
+
+
+def qualities(*, default: tuple[tuple[str, int], ...], doc: str) -> Any:
+    return Param(FormatQualities(Choice(FORMAT_NAMES), Integer(0, 100)), default, doc)
+
+
+G = TypeVar("G")
+
+
+@dataclass_transform(
+    frozen_default=True,
+    kw_only_default=True,
+    field_specifiers=(text, number, integer, flag, choice, texts, hexes, formats, qualities),
+)
+def group(cls: type[G]) -> type[G]:
+    """Make a class of Param fields a frozen group; its docstring is the heading of its settings."""
+    params = {name: vars(cls)[name] for name in vars(cls)["__annotations__"]}
+    for name, param in params.items():
+        setattr(cls, name, param.default)
+    made = dataclasses.dataclass(frozen=True, kw_only=True)(cls)
+    made.params = params  # type: ignore[attr-defined]
+    return made
+
+
+@group
+class Url:
+    """URL and signature"""
+
+    key: tuple[str, ...] = hexes(default=(), doc="hex-encoded keys, the first signs, all verify")
+    salt: tuple[str, ...] = hexes(default=(), doc="hex-encoded salts, one a key")
+    allow_unsigned: bool = flag(default=False, doc="start without a key and serve any URL: for development only")
+    signature_size: int = integer(default=32, min=8, max=32, doc="bytes of the signature; shorter ones can be guessed")
+    trusted_signatures: tuple[str, ...] = texts(default=(), doc="texts accepted in place of a signature")
+    arguments_separator: str = text(default=":", doc="what stands between an option's arguments")
+    base_url: str = text(default="", doc="put before every source that does not start with it")
+    url_replacements: tuple[str, ...] = texts(
+        separator=";", default=(), doc="pattern=replacement pairs applied to sources"
+    )
+    base64_url_includes_filename: bool = flag(
+        default=False, doc="the last segment of a base64 source is a name for people"
+    )
+    presets: str = text(default="", doc="imgproxy's preset strings: name=option:argument/option:argument,…")
+    presets_separator: str = text(default=",", doc="what stands between presets in IMGSERVE_PRESETS")
+    presets_path: str = text(default="", doc="a file of preset strings, one a line, or a folder of TOML presets")
+    only_presets: bool = flag(default=False, doc="URLs name presets only, no options")
+    path_prefix: str = text(default="", doc="a path before all routes")
+    max_options: int = integer(default=100, min=1, doc="options a URL may have, those of its presets included")
+
+
+@group
+class Server:
+    """Server"""
+
+    bind: str = text(default="127.0.0.1:8080", doc="host:port to listen on; :8080 listens on all addresses")
+    workers: int = integer(default=0, min=0, max=256, doc="processes, 0 = one a CPU")
+    render_threads: int = integer(
+        default=0, min=0, max=256, doc="renders at a time in each process, 0 = CPUs shared out"
+    )
+    requests_queue_size: int = integer(
+        default=128,
+        min=0,
+        max=100_000,
+        doc="requests of a process that wait for a render before the next is answered 429",
+    )
+    timeout: float = number(default=10, min=0.1, max=3600, doc="seconds a whole request may take")
+    render_timeout: float = number(default=0, min=0, max=3600, doc="seconds a render may take, 0 = as `timeout`")
+    download_timeout: float = number(default=5, min=0.1, max=3600, doc="seconds a source may take")
+    connect_timeout: float = number(default=2, min=0.1, max=3600, doc="seconds a connection to an origin may take")
+    graceful_stop_timeout: float = number(
+        default=0, min=0, max=3600, doc="seconds to finish requests on SIGTERM, 0 = 2 x timeout"
+    )
+    keep_alive_timeout: float = number(default=10, min=0, max=3600, doc="seconds an idle client connection stays open")
+    client_keep_alive_timeout: float = number(
+        default=90, min=0, max=3600, doc="seconds an idle origin connection stays open"
+    )
+    max_clients: int = integer(default=2048, min=0, doc="connections of a process at a time, 0 = no bound")
+    secret: str = text(default="", doc="clients must send Authorization: Bearer <secret>")
+    allow_origin: str = text(default="", doc="Access-Control-Allow-Origin of answers")
+    user_agent: str = text(default="imgserve/%current_version", doc="User-Agent for origins")
+    health_check_path: str = text(default="", doc="one more path that answers like /health")
+    development: bool = flag(default=False, doc="serve /explain; not for production")
+    log_format: str = choice("pretty", "structured", "json", default="pretty", doc="how log lines are written")
+    log_level: str = choice("debug", "info", "warn", "error", default="info", doc="the least level that is written")
+
+
+@group
+class Caching:
+    """Caching"""
+
+    cache: str = choice("off", default="off", doc="where results are kept")
+    ttl: int = integer(default=31_536_000, min=0, doc="seconds that answers stay fresh")
+    source_error_ttl: int = integer(
+        default=10, min=0, doc="seconds that 404, 410, 415 and 422 of a source stay fresh, 0 = no-store"
+    )
+    cache_control_passthrough: bool = flag(default=False, doc="use the origin's Cache-Control and Expires")
+    use_etag: bool = flag(default=True, doc="send ETag and answer If-None-Match")
+    etag_buster: str = text(default="", doc="changes every ETag")
+    use_last_modified: bool = flag(default=True, doc="send the origin's Last-Modified and answer If-Modified-Since")
+    last_modified_buster: str = text(default="", doc="a time (RFC 3339) before which nothing counts as unmodified")
+    set_canonical_header: bool = flag(default=False, doc="send Link: <source>; rel=canonical")
+    enable_debug_headers: bool = flag(default=False, doc="send X-Origin-* and X-Result-* headers")
+    return_attachment: bool = flag(default=False, doc="Content-Disposition: attachment by default")
+
+
+@group
+class LimitSettings:
+    """Limits"""
+
+    max_src_resolution: float = number(default=50, min=0, doc="megapixels of a source (all frames)")
+    max_src_file_size: int = integer(default=50 * 1024 * 1024, min=0, doc="bytes of a source, 0 = no bound")
+    max_animation_frames: int = integer(default=1, min=1, doc="frames read of an animation; 1 = the first picture only")
+    max_animation_frame_resolution: float = number(
+        default=0, min=0, doc="megapixels of one frame, in place of the whole"
+    )
+    max_result_dimension: int = integer(default=0, min=0, doc="larger results are scaled down to this, 0 = off")
+    max_result_side: int = integer(
+        default=16_384, min=1, max=100_000, doc="pixels of a result's side; larger ones are refused"
+    )
+    max_result_resolution: float = number(default=100, min=0.001, doc="megapixels of a result; larger ones are refused")
+    max_redirects: int = integer(default=10, min=0, max=50, doc="redirects that are followed")
+    png_unlimited: bool = flag(default=False, doc="lift the decoder's own limits for PNG")
+    svg_unlimited: bool = flag(default=False, doc="lift the decoder's own limits for SVG")
+    tiff_unlimited: bool = flag(default=False, doc="lift the decoder's own limits for TIFF")
+
+
+@group
+class Security:
+    """Security"""
+
+    allowed_sources: tuple[str, ...] = texts(default=(), doc="prefixes of sources, * within a segment; empty = all")
+    allowed_processing_options: tuple[str, ...] = texts(default=(), doc="option names a URL may use; empty = all")
+    allow_security_options: bool = flag(default=False, doc="URLs may change limits")
+    allow_loopback_source_addresses: bool = flag(default=False, doc="fetch from this machine")
+    allow_link_local_source_addresses: bool = flag(
+        default=False, doc="fetch from link-local addresses (cloud metadata!)"
+    )
+    allow_private_source_addresses: bool = flag(default=False, doc="fetch from private networks")
+    sanitize_svg: bool = flag(default=True, doc="clean SVG that is served as it is")
+    ignore_ssl_verification: bool = flag(default=False, doc="accept any certificate of an origin")
+
+
+@group
+class Encoding:
+    """Encoding"""
+
+    quality: int = integer(default=80, min=1, max=100, doc="quality of lossy formats")
+    format_quality: tuple[tuple[str, int], ...] = qualities(
+        default=(("avif", 63), ("jxl", 77), ("webp", 79)), doc="qualities of single formats, format=quality,…"
+    )
+    jpeg_progressive: bool = flag(default=False, doc="progressive JPEG")
+    png_interlaced: bool = flag(default=False, doc="interlaced PNG")
+    png_quantize: bool = flag(default=False, doc="PNG with a palette")
+    png_quantization_colors: int = integer(default=256, min=2, max=256, doc="colours of that palette")
+    webp_effort: int = integer(default=4, min=1, max=6, doc="1 fast to 6 small")
+    webp_preset: str = choice(
+        "default", "photo", "picture", "drawing", "icon", "text", default="default", doc="WebP tuning"
+    )
+    avif_speed: int = integer(default=8, min=0, max=9, doc="0 small to 9 fast")
+
+
+@group
+class Negotiation:
+    """Format negotiation"""
+
+    auto_webp: bool = flag(default=False, doc="WebP for clients that accept it, where the URL names no format")
+    auto_avif: bool = flag(default=False, doc="the same with AVIF")
+    enforce_webp: bool = flag(default=False, doc="WebP for clients that accept it, whatever the URL says")
+    enforce_avif: bool = flag(default=False, doc="the same with AVIF")
+    preferred_formats: tuple[str, ...] = formats(
+        default=("jpeg", "png", "gif"), doc="formats for results of other sources"
+    )
+    skip_processing_formats: tuple[str, ...] = formats(
+        default=(), doc="sources of these formats are served as they are"
+    )
+    always_rasterize_svg: bool = flag(default=False, doc="turn SVG into pixels even where the URL names no format")
+    enable_client_hints: bool = flag(default=False, doc="use Width and DPR request headers")
+
+
+@group
+class Processing:
+    """Processing"""
+
+    strip_metadata: bool = flag(default=True, doc="leave metadata out")
+    keep_copyright: bool = flag(default=True, doc="but keep copyright and author")
+    strip_color_profile: bool = flag(default=True, doc="convert to sRGB and leave the profile out")
+    auto_rotate: bool = flag(default=True, doc="obey EXIF orientation")
+    preserve_hdr: bool = flag(default=False, doc="keep 16 bits a channel where the format can")
+    enforce_thumbnail: bool = flag(default=False, doc="work on the thumbnail inside AVIF and HEIC")
+    use_linear_colorspace: bool = flag(default=False, doc="resize in linear light")
+    disable_shrink_on_load: bool = flag(default=False, doc="decode at full size")
+
+
+@group
+class Watermark:
+    """Watermark"""
+
+    watermark_data: str = text(default="", doc="the picture, base64")
+    watermark_path: str = text(default="", doc="its file")
+    watermark_url: str = text(default="", doc="its URL, fetched once at start")
+    watermark_opacity: float = number(default=1, min=0, max=1, doc="multiplies the option's opacity")
+
+
+@group
+class FallbackImage:
+    """Fallback image"""
+
+    fallback_image_data: str = text(default="", doc="the picture for requests that fail, base64")
+    fallback_image_path: str = text(default="", doc="its file")
+    fallback_image_url: str = text(default="", doc="its URL, fetched once at start")
+    fallback_image_http_code: int = integer(default=200, min=0, max=599, doc="status of such answers, 0 = the error's")
+    fallback_image_ttl: int = integer(default=0, min=0, doc="seconds that such answers stay fresh, 0 = as `ttl`")
+
+
+@group
+class Sources:
+    """Sources"""
+
+    local_filesystem_root: str = text(default="", doc="folder that local:/// reads; empty = off")
+    use_s3: bool = flag(default=False, doc="read s3://bucket/key")
+    s3_region: str = text(default="", doc="region of the buckets")
+    s3_endpoint: str = text(default="", doc="URL of an S3-speaking server; empty = AWS")
+    s3_endpoint_use_path_style: bool = flag(default=True, doc="bucket in the path, not in the host name")
+    s3_assume_role_arn: str = text(default="", doc="role to assume")
+    s3_assume_role_external_id: str = text(default="", doc="external id of that role")
+    s3_allowed_buckets: tuple[str, ...] = texts(default=(), doc="buckets that may be read, * allowed; empty = all")
+    s3_denied_buckets: tuple[str, ...] = texts(default=(), doc="buckets that may not be read")
+
+
+GROUPS: Final = (
+    Url, Server, Caching, LimitSettings, Security, Encoding, Negotiation, Processing, Watermark, FallbackImage, Sources,
+)  # fmt: skip
+
+#: imgproxy's variables that mean nothing here, and why: they warn with a reason of their own.
+DROPPED: Final = {
+    "NETWORK": "IMGSERVE_BIND decides",
+    "READ_REQUEST_TIMEOUT": "IMGSERVE_TIMEOUT bounds the whole request",
+    "WRITE_RESPONSE_TIMEOUT": "IMGSERVE_TIMEOUT bounds the whole request",
+    "DEVELOPMENT_ERRORS_MODE": "errors always say what to change",
+    "FREE_MEMORY_INTERVAL": "there is nothing to free by hand",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Every setting, by group; `warnings` are sentences to log at start."""
+
+    url: Url = Url()
+    server: Server = Server()
+    caching: Caching = Caching()
+    limits: LimitSettings = LimitSettings()
+    security: Security = Security()
+    encoding: Encoding = Encoding()
+    negotiation: Negotiation = Negotiation()
+    processing: Processing = Processing()
+    watermark: Watermark = Watermark()
+    fallback: FallbackImage = FallbackImage()
+    sources: Sources = Sources()
+    warnings: tuple[str, ...] = ()
+
+
+def rows() -> Iterator[tuple[str, str, Param]]:
+    """Yield heading, variable and declaration of every setting, for docs and doctor."""
+    for cls in GROUPS:
+        for name, param in cast(Any, cls).params.items():
+            yield str(cls.__doc__), PREFIX + name.upper(), param
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raises ConfigError with every mistake."""
+    source = os.environ if environ is None else environ
+    problems: list[str] = []
+    made = {
+        field.name: _read_group(cast(Callable[..., Any], field.default.__class__), source, problems)
+        for field in dataclasses.fields(Settings)
+        if field.name != "warnings"
+    }
+    settings = Settings(**made, warnings=tuple(_unknown(source)))
+    problems += _across(settings)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _read_group(cls: Any, environ: Mapping[str, str], problems: list[str]) -> Any:
+    values: dict[str, Any] = {}
+    for name, param in cls.params.items():
+        variable = next((p + name.upper() for p in (PREFIX, FALLBACK_PREFIX) if environ.get(p + name.upper())), None)
+        if variable is None:
+            continue
+        try:
+            values[name] = param.kind.parse([environ[variable]])
+        except BadArgument as wrong:
+            got = "a value that is not shown" if name in SECRET else repr(wrong.got)
+            problems.append(f"{variable}: expected {wrong.expected}, got {got}")
+    if "format_quality" in values:
+        # imgproxy merges this list into its defaults.
+        values["format_quality"] = tuple({**dict(cls.format_quality), **dict(values["format_quality"])}.items())
+    return cls(**values)
+
+
+def _across(settings: Settings) -> Iterator[str]:
+    """Check what no single variable can tell."""
+    if len(settings.url.key) != len(settings.url.salt):
+        yield (
+            f"IMGSERVE_KEY and IMGSERVE_SALT: expected as many salts as keys, "
+            f"got {len(settings.url.key)} keys and {len(settings.url.salt)} salts"
+        )
+    if not settings.url.key and not settings.url.allow_unsigned:
+        yield (
+            "IMGSERVE_KEY and IMGSERVE_SALT are not set: without them anybody could use this server. "
+            "Set both (hex-encoded), or IMGSERVE_ALLOW_UNSIGNED=true for development"
+        )
+    for name in ("watermark", "fallback"):
+        part = getattr(settings, name)
+        stem = "watermark" if name == "watermark" else "fallback_image"
+        given = [kind for kind in ("data", "path", "url") if getattr(part, f"{stem}_{kind}")]
+        if len(given) > 1:
+            yield f"IMGSERVE_{stem.upper()}_DATA, _PATH and _URL: expected one of them, got {' and '.join(given)}"
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    known = [name for cls in GROUPS for name in (key.upper() for key in cast(Any, cls).params)]
+    for variable in sorted(environ):
+        prefix = next((p for p in (PREFIX, FALLBACK_PREFIX) if variable.startswith(p)), None)
+        if prefix is None or variable.removeprefix(prefix) in known:
+            continue
+        name = variable.removeprefix(prefix)
+        if name in DROPPED:
+            yield f"{variable} has no effect: {DROPPED[name]}"
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        yield f"{variable} is not a setting of this server" + (f"; did you mean {PREFIX}{near[0]}?" if near else "")

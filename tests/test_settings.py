@@ -1,0 +1,99 @@
+"""Settings: one declaration a variable, all mistakes at once, imgproxy's names read too."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from imgserve import settings
+from imgserve.errors import ConfigError
+
+UNSIGNED = {"IMGSERVE_ALLOW_UNSIGNED": "true"}
+
+
+def load(**variables: str) -> settings.Settings:
+    return settings.load({**UNSIGNED, **variables})
+
+
+def problems(**variables: str) -> list[str]:
+    with pytest.raises(ConfigError) as wrong:
+        settings.load(variables)
+    return wrong.value.problems
+
+
+def test_every_group_stands_in_settings_and_has_a_heading() -> None:
+    held = [field.default.__class__ for field in dataclasses.fields(settings.Settings) if field.name != "warnings"]
+    assert held == list(settings.GROUPS)
+    assert all(cls.__doc__ for cls in settings.GROUPS)
+
+
+def test_no_variable_is_declared_twice() -> None:
+    names = [variable for _, variable, _ in settings.rows()]
+    assert len(names) == len(set(names))
+
+
+def test_every_default_is_valid() -> None:
+    for _, variable, param in settings.rows():
+        assert param.kind.check(param.default) == param.default, variable
+        assert param.doc, variable
+
+
+def test_values_are_read_by_kind() -> None:
+    loaded = load(
+        IMGSERVE_BIND=":9000",
+        IMGSERVE_TTL="60",
+        IMGSERVE_TIMEOUT="2.5",
+        IMGSERVE_AUTO_WEBP="1",
+        IMGSERVE_PREFERRED_FORMATS="webp, jpg",
+        IMGSERVE_FORMAT_QUALITY="avif=50,png=1",
+        IMGSERVE_URL_REPLACEMENTS="a=b;c=d",
+    )
+    assert loaded.server.bind == ":9000"
+    assert (loaded.caching.ttl, loaded.server.timeout, loaded.negotiation.auto_webp) == (60, 2.5, True)
+    assert loaded.negotiation.preferred_formats == ("webp", "jpeg")
+    assert dict(loaded.encoding.format_quality) == {"avif": 50, "jxl": 77, "png": 1, "webp": 79}
+    assert loaded.url.url_replacements == ("a=b", "c=d")
+
+
+def test_imgproxys_name_is_read_where_ours_is_unset() -> None:
+    assert load(IMGPROXY_TTL="5").caching.ttl == 5
+    assert load(IMGPROXY_TTL="5", IMGSERVE_TTL="6").caching.ttl == 6
+    assert load(IMGPROXY_TTL="5", IMGSERVE_TTL="").caching.ttl == 5
+
+
+def test_unknown_variables_are_named_with_a_guess() -> None:
+    warnings = load(IMGSERVE_BNID="x", IMGPROXY_NETWORK="tcp", OTHER_VARIABLE="1").warnings
+    assert warnings == (
+        "IMGPROXY_NETWORK has no effect: IMGSERVE_BIND decides",
+        "IMGSERVE_BNID is not a setting of this server; did you mean IMGSERVE_BIND?",
+    )
+
+
+def test_all_mistakes_are_reported_together() -> None:
+    found = problems(IMGSERVE_QUALITY="500", IMGPROXY_TTL="soon", IMGSERVE_CACHE="tape")
+    assert len(found) == 4
+    assert "IMGSERVE_QUALITY: expected an integer from 1 to 100, got '500'" in found
+    assert "IMGPROXY_TTL: expected an integer of 0 or more, got 'soon'" in found
+    assert any(line.startswith("IMGSERVE_CACHE: expected one of off") for line in found)
+    assert any("IMGSERVE_KEY and IMGSERVE_SALT are not set" in line for line in found)
+
+
+def test_keys_and_salts_pair() -> None:
+    assert settings.load({"IMGSERVE_KEY": "aa,bb", "IMGSERVE_SALT": "cc,dd"}).url.key == ("aa", "bb")
+    assert "2 keys and 1 salts" in problems(IMGSERVE_KEY="aa,bb", IMGSERVE_SALT="cc")[0]
+    assert "hex" in problems(IMGSERVE_KEY="secret!", IMGSERVE_SALT="cc")[0]
+
+
+def test_secrets_do_not_appear_in_messages() -> None:
+    found = problems(IMGSERVE_KEY="\x01hunter2", IMGSERVE_SALT="cc")
+    assert not any("hunter2" in line for line in found)
+
+
+def test_one_watermark_only() -> None:
+    found = problems(**UNSIGNED, IMGSERVE_WATERMARK_PATH="a.png", IMGSERVE_WATERMARK_URL="http://a.dev/a.png")
+    assert found == ["IMGSERVE_WATERMARK_DATA, _PATH and _URL: expected one of them, got path and url"]
+
+
+def test_without_a_key_the_server_does_not_start() -> None:
+    assert "ALLOW_UNSIGNED" in problems()[0]
