@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from imgserve.ops.effects import MAX_RADIUS, RadiusKind
 from imgserve.spec.op import Op
 from imgserve.spec.params import (
     BadArgument,
@@ -56,6 +57,8 @@ def values(kind: Kind) -> st.SearchStrategy[Any]:
             return st.lists(values(item), min_size=1, max_size=4).map(tuple)
         case Pairs(names=names, values=inner):
             return st.dictionaries(values(names), values(inner), min_size=1, max_size=3)
+        case RadiusKind():
+            return st.one_of(st.just(MAX_RADIUS), values(Number(low=0)))
     raise AssertionError(f"no strategy for {kind}")
 
 

@@ -277,7 +277,7 @@ def _check(layout: Layout, limits: Limits) -> None:
     enlarged = layout.scaled_width * layout.scaled_height if max(layout.scale_x, layout.scale_y) > 1 else 0
     if limits.max_result_pixels and max(width * height, enlarged) > limits.max_result_pixels:
         raise ImageRefused(
-            f"The result would need {max(width * height, enlarged)} pixels; at most {limits.max_result_pixels} are made.",
+            "The result would have too many pixels; ask for a smaller one.",
             where="size",
             got=f"{width}x{height}",
             expected=f"at most {limits.max_result_pixels} pixels",

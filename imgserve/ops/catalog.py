@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from imgserve.ops import delivery, geometry, limits, output
+from imgserve.ops import delivery, effects, filters, geometry, limits, output, overlay, trim
 from imgserve.plan.presets import Preset
 from imgserve.spec.op import Catalog
 
 FAMILIES = (
     (Preset,),
     geometry.OPS,
+    trim.OPS,
+    filters.OPS,
+    effects.OPS,
+    overlay.OPS,
     output.OPS,
     delivery.OPS,
     limits.OPS,

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 from imgserve.spec.op import Op, Stage, op
 from imgserve.spec.params import BadArgument, flag, integer, text
 
+#: The year 9999: later times have no HTTP date.
+MAX_TIMESTAMP = 253_402_300_799
+
 #: What a file name may have and still stand in a URL segment as it is.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._~-]+")
 
@@ -26,7 +29,7 @@ class Cachebuster(Op):
 class Expires(Op):
     """The URL stops working at this time; the answer's freshness ends with it."""
 
-    timestamp: int = integer(doc="seconds since 1970 (Unix time), 0 = never")
+    timestamp: int = integer(min=0, max=MAX_TIMESTAMP, doc="seconds since 1970 (Unix time), 0 = never")
 
 
 @op("filename", "fn", stage=Stage.DELIVERY, example="filename:product")

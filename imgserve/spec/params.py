@@ -99,9 +99,9 @@ class Integer(Kind):
     def check(self, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int):
             raise self.refuse(value)
-        if abs(value) > MAX_INTEGER or value % self.multiple_of:
-            raise self.refuse(str(value))
-        if (self.low is not None and value < self.low) or (self.high is not None and value > self.high):
+        low = -MAX_INTEGER if self.low is None else self.low
+        high = MAX_INTEGER if self.high is None else self.high
+        if not low <= value <= high or value % self.multiple_of:
             raise self.refuse(str(value))
         return value
 

@@ -7,15 +7,15 @@ import dataclasses
 import re
 
 import pytest
-from imgserve.ops.filters import Blur, Pixelate
-from imgserve.ops.overlay import Watermark
 
 from imgserve.engine.intent import Intent
 from imgserve.errors import BadOption, BadRequest, NotFound, OptionForbidden, RequestError
 from imgserve.ops.behaviour import Setting, Transform
 from imgserve.ops.catalog import CATALOG
 from imgserve.ops.delivery import Expires, Filename
+from imgserve.ops.filters import Blur, Pixelate
 from imgserve.ops.geometry import Dpr, Width
+from imgserve.ops.overlay import Watermark
 from imgserve.plan.model import Plan
 from imgserve.plan.presets import parse_strings
 from imgserve.plan.url import Grammar, compile_replacement, parse, parse_options, repair, split_signature, write
@@ -191,11 +191,8 @@ class TestOptions:
         assert plan.get(Pixelate) == Pixelate(size=5)
         watermark = plan.get(Watermark)
         assert watermark is not None
-        assert (watermark.opacity, watermark.position, watermark.scale) == (
-            0.5,
-            Gravity(GravityType.SOUTH_EAST, 10, 20),
-            0.6,
-        )
+        assert (watermark.opacity, watermark.position) == (0.5, "soea")
+        assert (watermark.x, watermark.y, watermark.scale) == (10, 20, 0.6)
 
     def test_delivery_options_are_apart(self, grammar: Grammar) -> None:
         plan = parse(f"exp:32503669200/fn:test/cb:123/att:1/plain/{URL}", grammar)

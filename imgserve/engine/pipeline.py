@@ -1,0 +1,209 @@
+"""Source bytes in, result bytes out: the order of all stages, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import reduce
+from typing import Final
+
+import pyvips
+
+from imgserve.engine import animation, colour, geometry, metadata, output, svg
+from imgserve.engine import load as loading
+from imgserve.engine.deadline import Deadline
+from imgserve.engine.encode import encode
+from imgserve.engine.filtering import run_filters
+from imgserve.engine.formats import FORMATS
+from imgserve.engine.frame import Frame, Transform, orientation_of
+from imgserve.engine.intent import EngineConfig, Intent
+from imgserve.engine.layout import solve
+from imgserve.errors import ImageRefused
+from imgserve.spec.op import Pages, Stage
+
+Step = Callable[[Frame], Frame]
+
+#: What happens in which order, and why there. Options of a stage act after its built-in step, in catalog order.
+PIPELINE: Final[tuple[tuple[Stage, Step | None, str], ...]] = (
+    (Stage.MODEL, None, "an AI result replaces the source, so it comes before all that measures it"),
+    (Stage.TRIM, None, "what is trimmed decides all sizes; the layout is solved again after it"),
+    (Stage.SHRINK, geometry.shrink_on_load, "decoders shrink for nothing, before a pixel is touched"),
+    (Stage.WORKING_SPACE, colour.to_working_space, "every later step sees sRGB or grey"),
+    (Stage.CROP, geometry.crop, "in source pixels, so that the resize has less to do"),
+    (Stage.SCALE, geometry.scale, "the one resize; all later steps work on few pixels"),
+    (Stage.ORIENT, geometry.orient, "turning needs the picture in memory, so it is turned when small"),
+    (Stage.FIT, geometry.fit, "cuts what a fill leaves over, in the result's orientation"),
+    (Stage.ADJUST, None, "colour adjustments see the final pixels of the picture and nothing that is added to it"),
+    (Stage.FILTER, None, "area filters: sizes in result pixels, edges of the picture and not of its canvas"),
+    (Stage.MASK, None, "shapes cut the picture, not the canvas around it"),
+    (Stage.EXTEND, geometry.extend, "canvas up to the wanted size"),
+    (Stage.SHADOW, None, "a shadow falls from the shape, into the margins"),
+    (Stage.PAD, geometry.pad, "padding is outside everything that belongs to the picture"),
+    (Stage.LIMIT, geometry.limit, "formats have bounds on what they hold, padding included"),
+    (Stage.FLATTEN, colour.flatten, "the background lies under all of it"),
+    (Stage.OVERLAY, None, "a watermark lies over all of it"),
+    (Stage.OUTPUT_SPACE, colour.to_output_space, "profiles are expensive and exact, so they come once, at the end"),
+    (Stage.STRIP, metadata.strip, "after the last step that could need a tag"),
+    (Stage.ENCODE, None, "see engine.encode"),
+)
+
+#: Frames of an animation go one by one up to here; from here on all of them are one tall picture.
+_JOINED_FROM: Final = [stage for stage, _, _ in PIPELINE].index(Stage.OVERLAY)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendered:
+    """A finished result; sizes are those of one page, upright."""
+
+    data: bytes
+    format: str
+    mime: str
+    width: int
+    height: int
+    source_width: int
+    source_height: int
+    #: The bytes are the source's own (or those of its sanitised SVG).
+    passthrough: bool = False
+
+
+def render(
+    source: bytes,
+    *,
+    intent: Intent,
+    transforms: Sequence[Transform] = (),
+    config: EngineConfig,
+    deadline: Deadline,
+) -> Rendered:
+    """Make the picture that `intent` and `transforms` describe of encoded bytes; blocks, for a worker thread.
+
+    Raises UnsupportedImage (415), ImageRefused (422) and RenderTimeout (504), and nothing else for any bytes.
+    """
+    try:
+        return _render(source, intent=intent, transforms=transforms, config=config, deadline=deadline)
+    except pyvips.Error as error:
+        if deadline.over:
+            raise deadline.error() from error
+        raise ImageRefused("The source is broken, or holds something that cannot be decoded.") from error
+    finally:
+        deadline.release()
+
+
+def _render(
+    source: bytes, *, intent: Intent, transforms: Sequence[Transform], config: EngineConfig, deadline: Deadline
+) -> Rendered:
+    deadline.check()
+    opened = loading.open_source(source, intent=intent, config=config, deadline=deadline)
+    if output.passes_through(opened.format, intent=intent, config=config):
+        return _pass_through(source, opened, intent=intent, config=config)
+    frame, size = _first_frame(source, opened, intent=intent, config=config, deadline=deadline)
+    if frame.pages > 1:
+        transforms = [one for one in transforms if one.spec.pages is not Pages.SKIP]
+        frame = animation.each_page(frame, lambda page: _run(page, transforms, until=_JOINED_FROM))
+    else:
+        frame = _run(frame, transforms, until=_JOINED_FROM)
+    frame = _run(frame, transforms, start=_JOINED_FROM)
+    data, frame = encode(frame)
+    width, height = loading.upright_size(frame.image, page_height=frame.image.height // frame.pages)
+    return Rendered(
+        data=data,
+        format=frame.format,
+        mime=FORMATS[frame.format].mime,
+        width=width,
+        height=height,
+        source_width=size[0],
+        source_height=size[1],
+    )
+
+
+def _pass_through(source: bytes, opened: loading.Opened, *, intent: Intent, config: EngineConfig) -> Rendered:
+    kind = FORMATS[opened.format]
+    width, height = loading.upright_size(opened.image, page_height=opened.image.height)
+    if not kind.vector:
+        loading.check_size(width, height, pages=1, limits=intent.limits)
+    return Rendered(
+        data=svg.sanitise(source) if opened.format == "svg" and config.sanitize_svg else source,
+        format=kind.name,
+        mime=kind.mime,
+        width=width,
+        height=height,
+        source_width=width,
+        source_height=height,
+        passthrough=True,
+    )
+
+
+def _first_frame(
+    source: bytes, opened: loading.Opened, *, intent: Intent, config: EngineConfig, deadline: Deadline
+) -> tuple[Frame, tuple[int, int]]:
+    """Decide format and pages, check the source's size, and solve the layout; also give the source's size."""
+    image, limits = opened.image, intent.limits
+    animated = limits.max_animation_frames > 1 and opened.animated
+    padded = intent.padding_top or intent.padding_right or intent.padding_bottom or intent.padding_left
+    transparent = bool(image.hasalpha() or padded or intent.extend or intent.transparent)
+    name = output.choose_format(
+        opened.format,
+        intent=intent,
+        config=config,
+        animated=animated,
+        transparent=transparent and intent.background is None,
+    )
+    animated = animated and FORMATS[name].animation_save
+    pages = min(image.get_n_pages(), limits.max_animation_frames) if animated else 1
+    size = loading.upright_size(image, page_height=image.height)
+    vector = FORMATS[opened.format].vector
+    if not vector:
+        loading.check_size(*size, pages=pages, limits=limits)
+    vector_shrink = 1.0
+    if pages > 1:
+        image = loading.reload_animated(opened, source, intent=intent, config=config, deadline=deadline)
+        pages = image.height // size[1]
+    elif not opened.thumbnail:
+        image = animation.single(image)
+        if vector:
+            image, vector_shrink = _guarded_vector(source, image, intent=intent, config=config, deadline=deadline)
+    layout = solve(
+        intent,
+        width=image.width,
+        height=image.height // pages,
+        orientation=orientation_of(image),
+        vector=vector,
+    )
+    frame = Frame(
+        image=image,
+        intent=intent,
+        layout=layout,
+        config=config,
+        deadline=deadline,
+        source_format=opened.format,
+        format=name,
+        source=source if pages == 1 else None,
+        pages=pages,
+        vector_shrink=vector_shrink,
+    )
+    return frame, size
+
+
+def _guarded_vector(
+    source: bytes, image: pyvips.Image, *, intent: Intent, config: EngineConfig, deadline: Deadline
+) -> tuple[pyvips.Image, float]:
+    """Render a vector picture that is too large smaller, instead of refusing it; also give how much smaller."""
+    bound = intent.limits.max_src_pixels
+    pixels = image.width * image.height
+    if not bound or pixels <= bound:
+        return image, 1.0
+    shrink = (pixels / bound) ** 0.5
+    smaller = loading.load(source, "svg", config=config, deadline=deadline, limits=intent.limits, shrink=shrink)
+    return smaller, shrink
+
+
+def _run(frame: Frame, transforms: Sequence[Transform], *, start: int = 0, until: int | None = None) -> Frame:
+    for stage, step, _ in PIPELINE[start:until]:
+        if step is not None:
+            frame = step(frame)
+        here = [one for one in transforms if one.spec.stage is stage] if transforms else []
+        if stage is Stage.FILTER:
+            frame = run_filters(frame, here)
+        else:
+            frame = reduce(lambda so_far, one: one.apply(so_far), here, frame)
+        frame.deadline.check()
+    return frame

@@ -1,0 +1,99 @@
+"""Options that cut away what surrounds the subject, before anything is measured."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import pyvips
+
+from imgserve.engine.colour import space_of, to_working_space
+from imgserve.engine.frame import Frame
+from imgserve.ops.behaviour import Transform
+from imgserve.spec.op import Op, Pages, Stage, op
+from imgserve.spec.params import colour, flag, integer, number
+from imgserve.spec.values import Colour
+
+#: What transparent pixels count as: a colour that pictures do not have.
+_MAGENTA = (255, 0, 255)
+
+
+@op("trim", "t", stage=Stage.TRIM, example="trim:10", pages=Pages.SKIP)
+class Trim(Transform):
+    """Cut off edges of one colour; not for animations."""
+
+    threshold: float | None = number(default=None, doc="how far a pixel may be from the colour, empty = off")
+    color: Colour | None = colour(default=None, doc="the colour of the edges, empty = that of the top left pixel")
+    equal_hor: bool | None = flag(default=None, doc="cut the same from left and right")
+    equal_ver: bool | None = flag(default=None, doc="cut the same from top and bottom")
+
+    def apply(self, frame: Frame) -> Frame:
+        if self.threshold is None:
+            return frame
+        frame = to_working_space(frame).in_memory()
+        box = self._box(frame.image, self.threshold)
+        image = frame.image.crop(*box) if box else frame.image
+        return frame.cut(image).in_memory()
+
+    def _box(self, image: pyvips.Image, threshold: float) -> tuple[int, int, int, int] | None:
+        rgb = image if space_of(image) == "srgb" else image.colourspace("srgb")
+        if rgb.hasalpha():
+            rgb = rgb.flatten(background=list(_MAGENTA))
+        wanted = self.color
+        background = rgb.getpoint(0, 0) if wanted is None else [wanted.red, wanted.green, wanted.blue]
+        left, top, width, height = rgb.find_trim(threshold=max(0.0, threshold), background=background)
+        if self.equal_hor:
+            left, width = _centred(left, width, image.width)
+        if self.equal_ver:
+            top, height = _centred(top, height, image.height)
+        return (left, top, width, height) if width and height else None
+
+
+def _centred(start: int, size: int, whole: int) -> tuple[int, int]:
+    """Cut the smaller of both margins from both sides."""
+    end = whole - start - size
+    least = min(start, end)
+    return least, whole - 2 * least
+
+
+@op("autocrop", "acr", stage=Stage.TRIM, example="autocrop:50:10", pages=Pages.SKIP, own=True)
+class AutoCrop(Transform):
+    """Cut to the subject: all that is neither transparent nor, in an opaque picture, of the background's colour."""
+
+    margin: int = integer(min=0, default=0, doc="source pixels that stay around the subject")
+    threshold: float = number(min=0, max=255, default=10.0, doc="how far a pixel may be from nothing")
+
+    def merge(self, earlier: Self) -> Self:
+        return self
+
+    def apply(self, frame: Frame) -> Frame:
+        frame = to_working_space(frame).in_memory()
+        image = frame.image
+        left, top, width, height = self._subject(image)
+        if not width or not height:
+            return frame
+        right, bottom = min(image.width, left + width + self.margin), min(image.height, top + height + self.margin)
+        left, top = max(0, left - self.margin), max(0, top - self.margin)
+        return frame.cut(image.crop(left, top, right - left, bottom - top)).in_memory()
+
+    def _subject(self, image: pyvips.Image) -> tuple[int, int, int, int]:
+        if image.hasalpha():
+            alpha = image[image.bands - 1]
+            if alpha.format != "uchar":
+                alpha = (alpha / 257).cast("uchar")
+            if alpha.min() < 255:
+                box = alpha.find_trim(threshold=self.threshold, background=[0])
+                return box[0], box[1], box[2], box[3]
+            image = image.extract_band(0, n=image.bands - 1)
+        rgb = image if space_of(image) == "srgb" else image.colourspace("srgb")
+        box = rgb.find_trim(threshold=self.threshold, background=_corner_colour(rgb))
+        return box[0], box[1], box[2], box[3]
+
+
+def _corner_colour(image: pyvips.Image) -> list[float]:
+    """Give the background's colour: of the four corners the middle one, so that a subject may touch one of them."""
+    right, bottom = image.width - 1, image.height - 1
+    corners = [image.getpoint(x, y) for x in (0, right) for y in (0, bottom)]
+    return [sorted(channel)[1] for channel in zip(*corners, strict=True)]
+
+
+OPS: tuple[type[Op], ...] = (Trim, AutoCrop)
