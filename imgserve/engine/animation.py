@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import pyvips
-from pyvips import GValue
 
+from imgserve.engine import tags
 from imgserve.engine.frame import Frame
 
 #: Milliseconds a frame is shown where the source does not say.
@@ -23,8 +23,7 @@ class Timing:
 
     @staticmethod
     def of(image: pyvips.Image) -> Timing:
-        delays = tuple(image.get("delay")) if image.get_typeof("delay") else ()
-        return Timing(delays, int(image.get("loop")) if image.get_typeof("loop") else 0)
+        return Timing(tags.integers(image, "delay"), tags.integer(image, "loop", 0))
 
 
 def each_page(frame: Frame, work: Callable[[Frame], Frame]) -> Frame:
@@ -43,10 +42,10 @@ def each_page(frame: Frame, work: Callable[[Frame], Frame]) -> Frame:
 
 def _timed(image: pyvips.Image, timing: Timing, *, pages: int) -> pyvips.Image:
     delays = list(timing.delays_ms[:pages]) or [_DELAY_MS] * pages
-    image.set_type(GValue.gint_type, "page-height", image.height // pages)
-    image.set_type(GValue.gint_type, "n-pages", pages)
-    image.set_type(GValue.gint_type, "loop", timing.loops)
-    image.set_type(GValue.array_int_type, "delay", delays)
+    tags.put_integer(image, "page-height", image.height // pages)
+    tags.put_integer(image, "n-pages", pages)
+    tags.put_integer(image, "loop", timing.loops)
+    tags.put_integers(image, "delay", delays)
     return image
 
 
@@ -55,7 +54,5 @@ def single(image: pyvips.Image) -> pyvips.Image:
     if not image.get_typeof("n-pages") and not image.get_typeof("page-height"):
         return image
     image = image.copy()
-    for name in ("delay", "loop", "page-height", "n-pages"):
-        if image.get_typeof(name):
-            image.remove(name)
+    tags.remove(image, "delay", "loop", "page-height", "n-pages")
     return image

@@ -8,8 +8,8 @@ from typing import Final
 
 import pyvips
 from PIL import BmpImagePlugin, IcoImagePlugin, Image
-from pyvips import GValue
 
+from imgserve.engine import tags
 from imgserve.engine.intent import Limits
 from imgserve.errors import ImageRefused
 
@@ -72,8 +72,8 @@ def load_bmp(data: bytes, limits: Limits) -> pyvips.Image:
     image = image.copy(interpretation="srgb")
     if paletted:
         depth = 8 if colours > 16 else 4 if colours > 4 else 2 if colours > 2 else 1
-        image.set_type(GValue.gint_type, "palette", 1)
-        image.set_type(GValue.gint_type, "bits-per-sample", depth)
+        tags.put_integer(image, "palette", 1)
+        tags.put_integer(image, "bits-per-sample", depth)
     return image
 
 

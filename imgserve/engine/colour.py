@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import Final
 
 import pyvips
-from pyvips import GValue
 
+from imgserve.engine import tags
 from imgserve.engine.formats import FORMATS
 from imgserve.engine.frame import Frame
 
@@ -33,7 +33,7 @@ _SRGB_MARKS: Final = (
 
 def space_of(image: pyvips.Image) -> str:
     """Give the interpretation of the pixels, by bands and format where the tag cannot be true."""
-    tag: str = image.interpretation
+    tag = str(image.interpretation)
     bands: int = image.bands
     if tag in ("srgb", "rgb", "rgb16", "scrgb") and bands >= 3:
         return tag
@@ -52,9 +52,7 @@ def bits_of(image: pyvips.Image) -> int:
 
 def profile_of(image: pyvips.Image) -> bytes | None:
     """Give the embedded profile, None when there is none worth the name."""
-    if not image.get_typeof(PROFILE):
-        return None
-    data: bytes = image.get(PROFILE)
+    data = tags.blob(image, PROFILE)
     return data if len(data) >= _PROFILE_HEADER else None
 
 
@@ -112,13 +110,13 @@ def import_profile(frame: Frame) -> Frame:
     profile = profile_of(image)
     if profile is None or _is_srgb(image, profile):
         return frame
-    colour_bands = {"rgb16": 3, "grey16": 1}.get(image.interpretation, image.bands)
+    colour_bands = {"rgb16": 3, "grey16": 1}.get(str(image.interpretation), image.bands)
     try:
         # icc_import takes alpha for 8 bits wide.
         colours = image.extract_band(0, n=colour_bands) if image.bands > colour_bands else image
         imported = colours.icc_import(embedded=True, pcs=_connection_space(profile))
         if colours is not image:
-            alpha = image[colour_bands].cast(imported.format).linear(1.0 / 255.0, 0)
+            alpha = image[colour_bands].cast(imported.format).linear([1.0 / 255.0], [0.0])
             imported = imported.bandjoin(alpha)
     except pyvips.Error:
         # A profile that cannot be used is as good as none.
@@ -162,7 +160,7 @@ def to_output_space(frame: Frame) -> Frame:
     image = frame.image
     if frame.profile is not None and not image.get_typeof(PROFILE):
         image = image.copy()
-        image.set_type(GValue.blob_type, PROFILE, frame.profile)
+        tags.put_blob(image, PROFILE, frame.profile)
     profile = profile_of(image)
     if profile is not None and not _is_srgb(image, profile):
         try:
@@ -186,7 +184,5 @@ def _without_profile(image: pyvips.Image) -> pyvips.Image:
     if not image.get_typeof(PROFILE):
         return image
     image = image.copy()
-    for name in (PROFILE, "exif-ifd0-WhitePoint", "exif-ifd0-PrimaryChromaticities", "exif-ifd2-ColorSpace"):
-        if image.get_typeof(name):
-            image.remove(name)
+    tags.remove(image, PROFILE, "exif-ifd0-WhitePoint", "exif-ifd0-PrimaryChromaticities", "exif-ifd2-ColorSpace")
     return image

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyvips
 
-from imgserve.engine import bitmaps
+from imgserve.engine import bitmaps, tags
 from imgserve.engine.formats import FORMATS
 from imgserve.engine.frame import Frame
 from imgserve.engine.rounding import scale
@@ -98,9 +98,7 @@ def _source_palette_depth(image: pyvips.Image) -> int:
 
 
 def _palette_bits(image: pyvips.Image) -> int:
-    if not image.get_typeof("palette") or not image.get("palette"):
-        return 0
-    return int(image.get("bits-per-sample")) if image.get_typeof("bits-per-sample") else 8
+    return tags.integer(image, "bits-per-sample", 8) if tags.integer(image, "palette", 0) else 0
 
 
 def _webp(frame: Frame, quality: int) -> bytes:

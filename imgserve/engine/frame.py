@@ -7,6 +7,7 @@ from typing import Protocol
 
 import pyvips
 
+from imgserve.engine import tags
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.layout import Layout, solve
@@ -54,7 +55,7 @@ class Frame:
     def cut(self, image: pyvips.Image) -> Frame:
         """Give the frame with another picture in the source's place: laid out anew, never loaded again."""
         layout = solve(
-            self.intent, width=image.width, height=image.height, orientation=orientation_of(image), vector=False
+            self.intent, width=image.width, height=image.height, orientation=tags.orientation(image), vector=False
         )
         return replace(self, image=image, layout=layout, source=None)
 
@@ -62,15 +63,8 @@ class Frame:
 class Transform(Protocol):
     """An option that changes pixels, at its stage."""
 
-    spec: OpSpec
+    @property
+    def spec(self) -> OpSpec: ...
 
     def apply(self, frame: Frame) -> Frame:
         """Give the frame with its picture changed; raises ImgserveError only."""
-
-
-def orientation_of(image: pyvips.Image) -> int:
-    """Give the EXIF orientation, 1 when there is none."""
-    if not image.get_typeof("orientation"):
-        return 1
-    value = image.get("orientation")
-    return value if isinstance(value, int) else 1

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pyvips
 
-from imgserve.engine import colour
+from imgserve.engine import colour, tags
 from imgserve.engine.formats import FORMATS
-from imgserve.engine.frame import Frame, orientation_of
+from imgserve.engine.frame import Frame
 from imgserve.engine.layout import exif_turn
 from imgserve.engine.load import load, load_thumbnail
 from imgserve.engine.position import before_orientation, position
@@ -51,7 +51,7 @@ def shrink_on_load(frame: Frame) -> Frame:
 
 def _take_smaller(frame: Frame, smaller: pyvips.Image, factor: float) -> Frame:
     layout = frame.layout
-    angle, mirror = exif_turn(orientation_of(smaller), auto_rotate=frame.intent.auto_rotate)
+    angle, mirror = exif_turn(tags.orientation(smaller), auto_rotate=frame.intent.auto_rotate)
     turned = (angle + frame.intent.rotate) % 180 != 0
     width, height = (smaller.height, smaller.width) if turned else (smaller.width, smaller.height)
     down = (layout.width / width, layout.height / height)
@@ -108,7 +108,7 @@ def scale(frame: Frame) -> Frame:
         factors = factors[::-1]
     if not frame.config.use_linear_colorspace:
         return frame.with_image(resize(frame.image, *factors))
-    space = frame.image.interpretation
+    space = str(frame.image.interpretation)
     frame = colour.to_space(colour.import_profile(frame), "scrgb")
     return colour.to_space(frame.with_image(resize(frame.image, *factors)), space)
 
@@ -137,9 +137,7 @@ def orient(frame: Frame) -> Frame:
     if intent.flip_vertical:
         image = image.flip("vertical")
     # The flips and turns made a picture of its own, so the tags can go without a copy.
-    for tag in ("orientation", "exif-ifd0-Orientation"):
-        if image.get_typeof(tag):
-            image.remove(tag)
+    tags.remove(image, "orientation", "exif-ifd0-Orientation")
     return frame.with_image(image)
 
 

@@ -247,12 +247,17 @@ def _margins(intent: Intent, target: tuple[int, int], out: tuple[int, int], dpr:
     if not any(intent.margins):
         return intent.margins
     top, right, bottom, left = (scale_to_even(margin, dpr) for margin in intent.margins)
-    # Rounding inner box and margins one by one may miss the wanted size by a pixel; the far sides take it.
-    if intent.width and out[0] == target[0]:
-        right = max(0, scale(intent.width, dpr * intent.zoom_x) - out[0] - left)
-    if intent.height and out[1] == target[1]:
-        bottom = max(0, scale(intent.height, dpr * intent.zoom_y) - out[1] - top)
+    if intent.width and out[0] >= target[0] - 1:
+        left, right = _shared(scale(intent.width, dpr * intent.zoom_x) - out[0], left)
+    if intent.height and out[1] >= target[1] - 1:
+        top, bottom = _shared(scale(intent.height, dpr * intent.zoom_y) - out[1], top)
     return top, right, bottom, left
+
+
+def _shared(room: int, near: int) -> tuple[int, int]:
+    """Share the room of one axis: rounding box and margins one by one may miss its size by a pixel."""
+    near = min(near, max(0, room))
+    return near, max(0, room) - near
 
 
 def _limited(intent: Intent, box: tuple[int, int], source: tuple[int, int], scales: _Scales) -> _Sizes:

@@ -7,10 +7,9 @@ from typing import Any, Final
 
 import pyvips
 
-from imgserve.engine import bitmaps
+from imgserve.engine import bitmaps, tags
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.formats import FORMATS, sniff
-from imgserve.engine.frame import orientation_of
 from imgserve.engine.intent import EngineConfig, Intent, Limits
 from imgserve.errors import ImageRefused, UnsupportedImage
 
@@ -117,7 +116,7 @@ def reload_animated(
 
 def upright_size(image: pyvips.Image, *, page_height: int) -> tuple[int, int]:
     """Give width and height of one page as EXIF wants it seen."""
-    turned = orientation_of(image) in (5, 6, 7, 8)
+    turned = tags.orientation(image) in (5, 6, 7, 8)
     return (page_height, image.width) if turned else (image.width, page_height)
 
 
@@ -139,12 +138,10 @@ def _mend_float_tiff(image: pyvips.Image) -> pyvips.Image:
     if image.interpretation not in ("b-w", "grey16") or image.format not in ("float", "double"):
         return image
     grey = image[0]
-    rgb = grey.bandjoin([grey, grey])
-    coded = rgb.colourspace("grey16", source_space="scrgb")
+    coded = grey.bandjoin(grey).bandjoin(grey).colourspace("grey16", source_space="scrgb")
     if image.bands > 1:
         alpha = (image.extract_band(1, n=image.bands - 1) * 65535.0).cast("ushort").copy(interpretation="grey16")
         coded = coded.bandjoin(alpha)
     coded = coded.copy()
-    if coded.get_typeof("icc-profile-data"):
-        coded.remove("icc-profile-data")
+    tags.remove(coded, "icc-profile-data")
     return coded

@@ -8,8 +8,8 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 import pyvips
-from pyvips import GValue
 
+from imgserve.engine import tags
 from imgserve.engine.frame import Frame
 
 #: 72 dots an inch, in dots a millimetre.
@@ -22,8 +22,10 @@ _COPYRIGHT_TAGS: Final = ("exif-ifd0-Copyright", "exif-ifd0-Artist")
 _IPTC_KEPT: Final = (80, 110, 116)
 _IPTC_RECORD: Final = struct.Struct(">BBBH")
 _IPTC_MARK: Final = 0x1C
-#: The Photoshop resource that holds IPTC data.
+#: What JPEG segments with Photoshop resources begin with, and what each resource does.
+_PHOTOSHOP: Final = b"Photoshop 3.0\x00"
 _RESOURCE_MARK: Final = b"8BIM"
+#: The Photoshop resource that holds IPTC data.
 _IPTC_RESOURCE: Final = 0x0404
 
 _RDF: Final = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -42,8 +44,8 @@ def strip(frame: Frame) -> Frame:
     kept = ["icc"]
     if frame.intent.keep_copyright:
         for name, keep, reduce in ((_IPTC, "iptc", authors_of_iptc), (_XMP, "xmp", authors_of_xmp)):
-            if image.get_typeof(name) and (data := reduce(image.get(name))):
-                image.set_type(GValue.blob_type, name, data)
+            if data := reduce(tags.blob(image, name)):
+                tags.put_blob(image, name, data)
                 kept.append(keep)
         if _keep_exif_authors(image):
             kept.append("exif")
@@ -63,8 +65,7 @@ def _keep_exif_authors(image: pyvips.Image) -> bool:
         if (name.startswith("exif-ifd") and name not in _COPYRIGHT_TAGS) or name == "orientation":
             image.remove(name)
     # libvips would carry the camera's preview picture over.
-    if image.get_typeof("jpeg-thumbnail-data"):
-        image.remove("jpeg-thumbnail-data")
+    tags.remove(image, "jpeg-thumbnail-data")
     return True
 
 
@@ -74,7 +75,7 @@ def authors_of_iptc(data: bytes) -> bytes:
     if not kept:
         return b""
     padding = b"\x00" * (len(kept) % 2)
-    return _RESOURCE_MARK + struct.pack(">HHI", _IPTC_RESOURCE, 0, len(kept)) + kept + padding
+    return _PHOTOSHOP + _RESOURCE_MARK + struct.pack(">HHI", _IPTC_RESOURCE, 0, len(kept)) + kept + padding
 
 
 def _iptc_resource(data: bytes) -> bytes:

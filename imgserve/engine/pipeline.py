@@ -9,13 +9,13 @@ from typing import Final
 
 import pyvips
 
-from imgserve.engine import animation, colour, geometry, metadata, output, svg
+from imgserve.engine import animation, colour, geometry, metadata, output, svg, tags
 from imgserve.engine import load as loading
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.encode import encode
 from imgserve.engine.filtering import run_filters
 from imgserve.engine.formats import FORMATS
-from imgserve.engine.frame import Frame, Transform, orientation_of
+from imgserve.engine.frame import Frame, Transform
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.layout import solve
 from imgserve.errors import ImageRefused
@@ -165,7 +165,7 @@ def _first_frame(
         intent,
         width=image.width,
         height=image.height // pages,
-        orientation=orientation_of(image),
+        orientation=tags.orientation(image),
         vector=vector,
     )
     frame = Frame(

@@ -36,7 +36,7 @@ def configure_libvips() -> None:
     One thread per operation (renders run side by side), no operation cache (every picture is new), and only the loaders
     that are meant to read untrusted bytes.
     """
-    pyvips.concurrency_set(1)
+    pyvips.concurrency_set(1)  # type: ignore[attr-defined] # missing in the stubs
     pyvips.cache_set_max(0)
     pyvips.cache_set_max_mem(0)
     pyvips.cache_set_max_files(0)
@@ -45,7 +45,7 @@ def configure_libvips() -> None:
         pyvips.operation_block_set(loader, False)
     # libvips puts pieces of broken files into its messages, and pyvips fails on those that are not UTF-8: its error
     # would become another one, and a warning a traceback on stderr.
-    pyvips._to_string = pyvips.error._to_string = _message  # noqa: SLF001
+    pyvips._to_string = pyvips.error._to_string = _message  # type: ignore[assignment]  # noqa: SLF001
     # Sizes are checked here, with the limits of the request; Pillow would print warnings at a bound of its own.
     Image.MAX_IMAGE_PIXELS = None
 

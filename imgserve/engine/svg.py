@@ -12,6 +12,7 @@ from typing import Final
 from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
+from imgserve.engine.css import IGNORED_IN_URLS, clean_css
 from imgserve.errors import ImageRefused
 
 _MAX_BYTES: Final = 16 * 1024 * 1024
@@ -38,19 +39,6 @@ _NOT_ANIMATED: Final = re.compile(r"^(?:(?:\w+:)?href|on\w+|style|src)$", re.IGN
 
 _LINK: Final = re.compile(r"^(?:https?://|(?![a-z][a-z0-9+.-]*:|//))", re.IGNORECASE)
 _PICTURE: Final = re.compile(r"^(?:#|data:image/(?:png|jpe?g|gif|webp|avif|bmp)[;,])", re.IGNORECASE)
-#: Browsers ignore them inside a scheme, so `java&#9;script:` is one.
-_IGNORED_IN_URLS: Final = re.compile(r"[\x00-\x20\x7f-\xa0]")
-
-_CSS_IMPORT: Final = re.compile(r"@(?:import|namespace|charset)\b[^;]*;?", re.IGNORECASE)
-_CSS_URL: Final = re.compile(r"url\s*\(\s*(?:\"([^\"]*)\"|'([^']*)'|([^)]*?))\s*\)", re.IGNORECASE)
-_CSS_SAFE_URL: Final = re.compile(
-    r"^(?:#|data:(?:image/(?:png|jpe?g|gif|webp|avif|bmp)|font/|application/font))", re.IGNORECASE
-)
-_CSS_OTHER: Final = re.compile(
-    r"(?:expression|image-set|image|src|cross-fade)\s*\(|behavior\s*:|-moz-binding", re.IGNORECASE
-)
-_CSS_ESCAPE: Final = re.compile(r"\\([0-9a-fA-F]{1,6})\s?|\\(.)", re.DOTALL)
-_CSS_COMMENT: Final = re.compile(r"/\*.*?(?:\*/|$)", re.DOTALL)
 
 
 def sanitise(data: bytes) -> bytes:
@@ -183,31 +171,9 @@ def _attribute(element: str, space: str, name: str, value: str) -> str | None:
 def _is_safe_reference(element: str, name: str, value: str) -> bool:
     if name != "href":
         return False
-    bare = _IGNORED_IN_URLS.sub("", value)
+    bare = IGNORED_IN_URLS.sub("", value)
     if element == "a":
         return _LINK.match(bare) is not None
     if element in ("image", "feimage"):
         return _PICTURE.match(bare) is not None
     return bare.startswith("#") or not bare
-
-
-def clean_css(text: str) -> str:
-    """Take out of style rules what would fetch: @import, url() of anything outside the document."""
-    # What is hidden by comments or escapes is judged as browsers read it.
-    plain = _CSS_ESCAPE.sub(_unescaped, _CSS_COMMENT.sub("", text))
-    safe = _CSS_IMPORT.sub("", plain)
-    safe = _CSS_URL.sub(lambda found: found.group(0) if _is_safe_url(found) else "none", safe)
-    safe = _CSS_OTHER.sub("none(", safe)
-    return text if safe == plain and plain == text else safe
-
-
-def _unescaped(found: re.Match[str]) -> str:
-    if not found.group(1):
-        return found.group(2)
-    code = int(found.group(1), 16)
-    return chr(code) if 0 < code < 0xD800 or 0xDFFF < code < 0x110000 else "\ufffd"
-
-
-def _is_safe_url(found: re.Match[str]) -> bool:
-    target = next(group for group in (*found.groups(), "") if group is not None)
-    return _CSS_SAFE_URL.match(_IGNORED_IN_URLS.sub("", target)) is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from imgserve.engine.frame import Frame
 from imgserve.engine.intent import Intent
@@ -13,8 +14,11 @@ class Setting(Op):
     """An option that only sets values: each of its fields bears the name of the Intent field that it sets."""
 
     def configure(self, intent: Intent) -> Intent:
-        given = {name: getattr(self, name) for name in self.spec.params if getattr(self, name) is not None}
-        return dataclasses.replace(intent, **given)
+        return dataclasses.replace(intent, **self.given())
+
+    def given(self) -> dict[str, Any]:
+        """Give the fields that this option sets."""
+        return {name: value for name in self.spec.params if (value := getattr(self, name)) is not None}
 
 
 class Transform(Op):

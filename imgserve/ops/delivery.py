@@ -29,7 +29,7 @@ class Cachebuster(Op):
 class Expires(Op):
     """The URL stops working at this time; the answer's freshness ends with it."""
 
-    timestamp: int = integer(min=0, max=MAX_TIMESTAMP, doc="seconds since 1970 (Unix time), 0 = never")
+    timestamp: int = integer(max=MAX_TIMESTAMP, doc="seconds since 1970 (Unix time), 0 or less = never")
 
 
 @op("filename", "fn", stage=Stage.DELIVERY, example="filename:product")

@@ -6,9 +6,9 @@ import dataclasses
 
 import pyvips
 
-from imgserve.engine import geometry
+from imgserve.engine import geometry, tags
 from imgserve.engine.colour import to_working_space
-from imgserve.engine.frame import Frame, orientation_of
+from imgserve.engine.frame import Frame
 from imgserve.engine.intent import Intent
 from imgserve.engine.layout import solve
 from imgserve.engine.load import check_size, detect, load
@@ -70,7 +70,7 @@ class Watermark(Transform):
         if name != "svg":
             check_size(image.width, image.height, pages=1, limits=intent.limits)
         layout = solve(
-            intent, width=image.width, height=image.height, orientation=orientation_of(image), vector=name == "svg"
+            intent, width=image.width, height=image.height, orientation=tags.orientation(image), vector=name == "svg"
         )
         mark = Frame(
             image=image,
@@ -117,15 +117,9 @@ def _space(offset: float, size: int, dpr: float) -> int:
 def _bare(image: pyvips.Image) -> pyvips.Image:
     image = image.copy()
     for name in image.get_fields():
-        # The first ten are the picture's own (width, bands, …) and cannot be taken away.
-        if name not in _OWN_FIELDS:
-            image.remove(name)
+        # What a picture cannot be without (width, bands, …) stays: `remove` leaves it alone.
+        image.remove(name)
     return image
-
-
-_OWN_FIELDS = frozenset(
-    ("width", "height", "bands", "format", "coding", "interpretation", "xoffset", "yoffset", "xres", "yres", "filename")
-)
 
 
 def _tiled(image: pyvips.Image, width: int, height: int, *, centred: bool) -> pyvips.Image:
@@ -145,7 +139,7 @@ def _over(image: pyvips.Image, mark: pyvips.Image, left: int, top: int, *, opaci
         mark = mark.addalpha()
     if opacity < 1:
         colours = mark.extract_band(0, n=mark.bands - 1)
-        mark = colours.bandjoin(mark[mark.bands - 1].linear(opacity, 0))
+        mark = colours.bandjoin(mark[mark.bands - 1].linear([opacity], [0.0]))
     space = image.interpretation
     if space in _GREY and mark.interpretation not in _GREY:
         space = "srgb" if space == "b-w" else "rgb16"

@@ -39,13 +39,17 @@ class Trim(Transform):
         if rgb.hasalpha():
             rgb = rgb.flatten(background=list(_MAGENTA))
         wanted = self.color
-        background = rgb.getpoint(0, 0) if wanted is None else [wanted.red, wanted.green, wanted.blue]
+        background = rgb.getpoint(0, 0) if wanted is None else _channels(wanted)
         left, top, width, height = rgb.find_trim(threshold=max(0.0, threshold), background=background)
         if self.equal_hor:
             left, width = _centred(left, width, image.width)
         if self.equal_ver:
             top, height = _centred(top, height, image.height)
         return (left, top, width, height) if width and height else None
+
+
+def _channels(colour: Colour) -> list[float]:
+    return [float(colour.red), float(colour.green), float(colour.blue)]
 
 
 def _centred(start: int, size: int, whole: int) -> tuple[int, int]:
@@ -80,8 +84,8 @@ class AutoCrop(Transform):
             alpha = image[image.bands - 1]
             if alpha.format != "uchar":
                 alpha = (alpha / 257).cast("uchar")
-            if alpha.min() < 255:
-                box = alpha.find_trim(threshold=self.threshold, background=[0])
+            if alpha.minpos()[0] < 255:
+                box = alpha.find_trim(threshold=self.threshold, background=[0.0])
                 return box[0], box[1], box[2], box[3]
             image = image.extract_band(0, n=image.bands - 1)
         rgb = image if space_of(image) == "srgb" else image.colourspace("srgb")

@@ -20,6 +20,9 @@ _PAGES: Final = {
     Pages.SKIP: "In an animation it is left out.",
 }
 
+#: The bound on texts protects the server; a reader who is looking for a value learns nothing from it.
+_TEXT_BOUND: Final = re.compile(r" of at most [0-9]+ characters without control characters")
+
 _KEEPS: Final = "keeps what was set before"
 
 
@@ -43,7 +46,12 @@ def options_markdown(catalog: Catalog) -> str:
 
 def _index(specs: Sequence[OpSpec]) -> str:
     rows = (
-        (f"[`{spec.name}`](#{_anchor(spec.name)})", _codes(spec.aliases), f"`{spec.example}`", _first_sentence(spec.doc))
+        (
+            f"[`{spec.name}`](#{_anchor(spec.name)})",
+            _codes(spec.aliases),
+            f"`{spec.example}`",
+            _first_sentence(spec.doc),
+        )
         for spec in specs
     )
     return _table(("option", "also", "example", "what it does"), rows)
@@ -54,11 +62,13 @@ def _option(spec: OpSpec) -> str:
     parts = [f"### {spec.name}", _paragraphs(spec.doc), f"Example: `{spec.example}`.{also}"]
     if _PAGES[spec.pages]:
         parts.append(_PAGES[spec.pages])
-    rows = (
-        (f"`{name}`", param.doc, param.kind.expected, _option_default(param)) for name, param in spec.params.items()
-    )
+    rows = ((f"`{name}`", param.doc, _value(param), _option_default(param)) for name, param in spec.params.items())
     parts.append(_table(("argument", "what it is", "value", "default"), rows))
     return "\n\n".join(parts)
+
+
+def _value(param: Param) -> str:
+    return _TEXT_BOUND.sub("", param.kind.expected)
 
 
 def _option_default(param: Param) -> str:
@@ -66,7 +76,7 @@ def _option_default(param: Param) -> str:
         return "must be given"
     if param.default is None:
         return _KEEPS
-    return _code(":".join(param.kind.format(param.default))) or "empty"
+    return _code(":".join(param.kind.format(param.kind.check(param.default)))) or "empty"
 
 
 def settings_markdown(rows: Iterable[SettingRow]) -> str:
@@ -74,8 +84,7 @@ def settings_markdown(rows: Iterable[SettingRow]) -> str:
     parts: list[str] = []
     for heading, members in groupby(rows, key=lambda row: row[0]):
         cells = (
-            (f"`{variable}`", param.doc, param.kind.expected, _code(setting_text(param)))
-            for _, variable, param in members
+            (f"`{variable}`", param.doc, _value(param), _code(setting_text(param))) for _, variable, param in members
         )
         parts += [f"## {heading}", _table(("variable", "what it is", "value", "default"), cells)]
     return "\n\n".join(parts) + "\n"
@@ -83,7 +92,7 @@ def settings_markdown(rows: Iterable[SettingRow]) -> str:
 
 def setting_text(param: Param) -> str:
     """Print a setting's default as the environment has it; pairs are written name=value there."""
-    pieces = param.kind.format(param.default)
+    pieces = param.kind.format(param.kind.check(param.default))
     if isinstance(param.kind, Pairs):
         return ",".join(f"{name}={value}" for name, value in zip(pieces[::2], pieces[1::2], strict=True))
     return ":".join(pieces)
@@ -144,7 +153,7 @@ def _paragraphs(doc: str) -> str:
 
 def _first_sentence(doc: str) -> str:
     text = _paragraphs(doc).partition("\n")[0]
-    return re.split(r"(?<=[.;:]) ", text, maxsplit=1)[0].rstrip(".;:")
+    return re.split(r"(?<=[.;]) ", text, maxsplit=1)[0].rstrip(".;")
 
 
 def _anchor(name: str) -> str:

@@ -1,7 +1,7 @@
 """Which addresses a source may live at, and dialling exactly the address that was checked.
 
-A name is resolved once, every address of the answer is judged, and the socket is opened to one of those very addresses: a
-second DNS answer (rebinding) has nothing to change. httpcore keeps the name for Host and SNI.
+A name is resolved once, every address of the answer is judged, and the socket is opened to one of those very
+addresses: a second DNS answer (rebinding) has nothing to change. httpcore keeps the name for Host and SNI.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any
+from typing import Any, cast
 
 import httpcore
 
@@ -116,7 +116,7 @@ def _teredo(raw: bytes) -> list[bytes]:
 
 
 def _nat64_local(raw: bytes) -> list[bytes]:
-    """Read at every prefix length that fits in /48 (RFC 6052; byte 8 is skipped); the padding of the others reads as 0.x."""
+    """Read at every prefix length from /48 on (RFC 6052; byte 8 is skipped); the padding of the others reads as 0.x."""
     packed = raw[:8] + raw[9:]
     readings = [packed[at : at + 4] for at in (6, 7, 8)] + [raw[12:16]]
     return [reading for reading in readings if reading[0]] or [b"\0\0\0\0"]
@@ -162,7 +162,7 @@ async def system_resolve(host: str, port: int) -> list[str]:
 class PinnedBackend(httpcore.AsyncNetworkBackend):
     """Dial for httpcore, to checked addresses only, over asyncio protocols.
 
-    asyncio directly, not httpcore's anyio backend: a fetch of 829 KB spends half of its time in anyio's 64 KB reads.
+    asyncio directly, not httpcore's anyio backend: 829 KB take 0.55 ms through this one, 0.85 ms through that.
     """
 
     def __init__(self, rules: AddressRules, *, resolve: Resolve = system_resolve) -> None:
@@ -173,7 +173,7 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
         self,
         host: str,
         port: int,
-        timeout: float | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109  # httpcore's interface, here and below
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> PinnedStream:
@@ -194,9 +194,9 @@ class PinnedBackend(httpcore.AsyncNetworkBackend):
     async def _checked(self, host: str, port: int) -> list[str]:
         """Give the addresses of `host`, all of them judged open.
 
-        One refused address refuses the name. Skipping it would make the answer depend on the order in which the resolver
-        lists addresses, and a public name with an internal address beside its public one is either an attack or a mistake
-        in somebody's zone; both are worth an error that says so.
+        One refused address refuses the name. Skipping it would make the answer depend on the order in which the
+        resolver lists addresses, and a public name with an internal address beside its public one is either an attack
+        or a mistake in somebody's zone; both are worth an error that says so.
         """
         try:
             addresses = [host] if _is_literal(host) else list(await self._resolve(host, port))
@@ -254,8 +254,7 @@ class _Inbox(asyncio.Protocol):
         self.writable.set()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self.transport = transport  # type: ignore[assignment]  # uvloop's transports only look like asyncio's
+        self.transport = cast("asyncio.Transport", transport)  # a TCP connection's; uvloop's only look like asyncio's
 
     def data_received(self, data: bytes) -> None:
         self.received.append(data)
@@ -300,11 +299,11 @@ class PinnedStream(httpcore.AsyncNetworkStream):
     def __init__(self, inbox: _Inbox) -> None:
         self._inbox = inbox
 
-    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+    async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
         """Give what has arrived, at once if there is any; b"" at the end.
 
-        `max_bytes` is only httpcore's guess of a good buffer (64 KB). Its parser takes any size, and fewer, larger rounds
-        are what makes this backend fast.
+        `max_bytes` is only httpcore's guess of a good buffer (64 KB). Its parser takes any size, and fewer, larger
+        rounds are what makes this backend fast.
         """
         inbox = self._inbox
         if not inbox.received and not inbox.ended:
@@ -320,7 +319,7 @@ class PinnedStream(httpcore.AsyncNetworkStream):
             raise httpcore.ReadError("connection lost") from inbox.error
         return b""
 
-    async def write(self, buffer: bytes, timeout: float | None = None) -> None:
+    async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109
         inbox = self._inbox
         if inbox.ended:
             raise httpcore.WriteError("connection lost")
@@ -338,7 +337,10 @@ class PinnedStream(httpcore.AsyncNetworkStream):
         await asyncio.sleep(0)
 
     async def start_tls(
-        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+        self,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
     ) -> PinnedStream:
         inbox = self._inbox
         loop = asyncio.get_running_loop()
@@ -357,7 +359,7 @@ class PinnedStream(httpcore.AsyncNetworkStream):
         return self
 
     def get_extra_info(self, info: str) -> Any:
-        """Answer `is_readable` from what the protocol has seen: an idle connection with news has been closed by its peer."""
+        """Answer `is_readable` from what the protocol has seen: an idle connection with news was closed by its peer."""
         if info == "is_readable":
             return bool(self._inbox.received) or self._inbox.ended or self._inbox.transport.is_closing()
         return self._inbox.transport.get_extra_info(info)

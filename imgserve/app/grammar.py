@@ -1,0 +1,94 @@
+"""From settings to the URL grammar: presets of all kinds, replacements, what a URL may say."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import imgserve
+from imgserve.errors import ConfigError
+from imgserve.ops.catalog import CATALOG
+from imgserve.plan.presets import PresetEntry, check_names, load_toml, parse_strings
+from imgserve.plan.url import Grammar, compile_replacement, parse_options
+from imgserve.settings import Settings
+
+
+def build_grammar(settings: Settings) -> Grammar:
+    """Make the grammar; raises ConfigError with every mistake in presets and replacements."""
+    url, security = settings.url, settings.security
+    bare = Grammar(
+        catalog=CATALOG,
+        separator=url.arguments_separator,
+        base_url=url.base_url,
+        base64_includes_filename=url.base64_url_includes_filename,
+        only_presets=url.only_presets,
+        allow_security_options=security.allow_security_options,
+        max_options=url.max_options,
+    )
+    problems: list[str] = []
+    presets = _presets(settings, bare, problems)
+    replacements = []
+    for text in url.url_replacements:
+        pattern, equals, replacement = text.partition("=")
+        if not equals or not pattern:
+            problems.append(f"IMGSERVE_URL_REPLACEMENTS: expected pattern=replacement, got {text!r}")
+            continue
+        replacements.append(compile_replacement(pattern, replacement))
+    if problems:
+        raise ConfigError(problems)
+    return dataclasses.replace(
+        bare,
+        presets=presets,
+        url_replacements=tuple(replacements),
+        # Presets are the operator's own words: this list binds URLs alone, as in imgproxy.
+        allowed_options=frozenset(security.allowed_processing_options) or None,
+    )
+
+
+def shipped_presets() -> Path:
+    """Find the folder of presets that come with the server: inside the package when installed, else beside it."""
+    package = Path(imgserve.__file__).parent
+    inside = package / "presets"
+    return inside if inside.is_dir() else package.parent / "presets"
+
+
+def _presets(settings: Settings, grammar: Grammar, problems: list[str]) -> dict[str, PresetEntry]:
+    """Read all presets; a later one replaces an earlier of the same name."""
+    out: dict[str, PresetEntry] = {}
+    for read in _readers(settings, grammar):
+        try:
+            out.update(read())
+        except ConfigError as wrong:
+            problems += wrong.problems
+    try:
+        check_names(out)
+    except ConfigError as wrong:
+        # A preset that could not be read is missing here too; that would be the same mistake twice.
+        problems += [] if problems else wrong.problems
+    return out
+
+
+def _readers(settings: Settings, grammar: Grammar) -> Iterator[Callable[[], dict[str, PresetEntry]]]:
+    url = settings.url
+    yield lambda: load_toml(shipped_presets(), CATALOG)
+    if url.presets_path:
+        yield lambda: _from_path(Path(url.presets_path), grammar)
+    if url.presets:
+        yield lambda: parse_strings(
+            url.presets.split(url.presets_separator or ","), lambda segments: parse_options(segments, grammar)
+        )
+
+
+def _from_path(path: Path, grammar: Grammar) -> dict[str, PresetEntry]:
+    if path.is_dir():
+        return load_toml(path, CATALOG)
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise ConfigError([f"IMGSERVE_PRESETS_PATH: {path} cannot be read ({_reason(wrong)})"]) from wrong
+    return parse_strings(lines, lambda segments: parse_options(segments, grammar))
+
+
+def _reason(wrong: OSError | UnicodeDecodeError) -> str:
+    return (wrong.strerror or "no reason given") if isinstance(wrong, OSError) else "it is not UTF-8 text"

@@ -1,0 +1,148 @@
+"""Log lines: one for each request, in the operator's format, without secrets."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from imgserve.errors import ConfigError
+from imgserve.settings import Settings
+from imgserve.web.exchange import Exchange
+from imgserve.web.meta import EXPLAIN
+
+access = logging.getLogger("imgserve.access")
+
+_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_FIRST_CLIENT_ERROR: Final = 400
+_FIRST_SERVER_ERROR: Final = 500
+
+#: Longer paths say nothing more to a reader.
+_MAX_PATH: Final = 1024
+_NOT_VISIBLE: Final = re.compile(r"[^\x21-\x7e]")
+#: Name and password in front of a host, and a query (presigned sources keep their secrets there); escaped or not.
+_USER: Final = re.compile(r"(:|%3a)((?:/|%2f){2})[^/@]*?(?:@|%40)(?=[^/@]*[/.:])", re.IGNORECASE)
+_QUERY: Final = re.compile(r"(\?|%3f)[^@]*", re.IGNORECASE)
+#: The end of a path that can only be a base64 source.
+_BASE64: Final = re.compile(r"(?:/[A-Za-z0-9_=-]+)+(?:\.[A-Za-z0-9]+)?$")
+
+
+def visible_path(raw_path: bytes, *, prefix: str = "", source: str = "") -> str:
+    """Print a request path for the log: no signature (a trusted one opens every door), no passwords, no queries.
+
+    A base64 `source` is printed as the URL it stands for, where it is known.
+    """
+    text = _printed(raw_path[:_MAX_PATH].decode("latin-1"))
+    head = prefix if prefix and text.startswith(prefix + "/") else ""
+    rest = text[len(head) :]
+    if rest.startswith(EXPLAIN + "/"):
+        head, rest = head + EXPLAIN, rest.removeprefix(EXPLAIN)
+    first, slash, path = rest.removeprefix("/").partition("/")
+    if not slash or first == ".well-known":
+        return _without_secrets(text)
+    if source and "/plain/" not in f"/{path}":
+        path = f"{_BASE64.sub('', '/' + path)}/{_printed(source[:_MAX_PATH])}".removeprefix("/")
+    return f"{head}/***/{_without_secrets(path)}"
+
+
+def _printed(text: str) -> str:
+    return _NOT_VISIBLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
+
+
+def _without_secrets(text: str) -> str:
+    return _QUERY.sub(r"\1***", _USER.sub(r"\1\2***@", text))
+
+
+def log_exchange(exchange: Exchange, *, prefix: str = "") -> None:
+    """Write the line of one request; what goes wrong on our side stands out by its level."""
+    status = exchange.status
+    level = logging.INFO if status < _FIRST_CLIENT_ERROR else logging.WARNING
+    if status >= _FIRST_SERVER_ERROR:
+        level = logging.ERROR
+    elif status < _FIRST_CLIENT_ERROR and exchange.raw_path.endswith(b"/health"):
+        # Load balancers ask every second; it is news only when the answer is another.
+        level = logging.DEBUG
+    if not access.isEnabledFor(level):
+        return
+    path = visible_path(exchange.raw_path, prefix=prefix, source=exchange.source)
+    facts: dict[str, Any] = {
+        "request_id": exchange.request_id,
+        "method": exchange.method,
+        "path": path,
+        "status": status,
+        "ms": round((time.monotonic() - exchange.started) * 1000, 1),
+        "client_ip": exchange.client,
+        "bytes": exchange.sent_bytes,
+    }
+    if exchange.error:
+        facts["error"] = exchange.error
+    if exchange.detail:
+        facts["detail"] = exchange.detail
+    access.log(level, "%s %s %d", exchange.method, path, status, extra={"facts": facts})
+
+
+class Structured(logging.Formatter):
+    """`key=value` pairs; texts with spaces or quotes are quoted as JSON."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return " ".join(f"{name}={_quoted(value)}" for name, value in _facts(self, record).items())
+
+
+class Json(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return json.dumps(_facts(self, record), default=str)
+
+
+class Pretty(logging.Formatter):
+    """For people at a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts: Mapping[str, Any] | None = getattr(record, "facts", None)
+        head = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7}"
+        if facts is None:
+            return f"{head} {super().format(record)}"
+        line = (
+            f"{head} {facts['status']} {facts['method']} {facts['path']} {facts['ms']}ms {facts['bytes']}B "
+            f"{facts['client_ip']} {facts['request_id']}"
+        )
+        return line + (f" {facts['error']}: {facts.get('detail', '')}" if "error" in facts else "")
+
+
+def _facts(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, Any]:
+    out: dict[str, Any] = {
+        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
+        "level": record.levelname.lower(),
+        "message": record.getMessage(),
+        **getattr(record, "facts", {}),
+    }
+    if record.exc_info:
+        out["stack"] = formatter.formatException(record.exc_info)
+    return out
+
+
+def _quoted(value: object) -> str:
+    text = str(value)
+    return text if text and text.isprintable() and not set(text) & {" ", '"', "="} else json.dumps(text)
+
+
+_FORMATTERS: Final[dict[str, type[logging.Formatter]]] = {"pretty": Pretty, "structured": Structured, "json": Json}
+
+
+def configure_logging(settings: Settings) -> None:
+    """Set the process' logging up; for entry points only, a library leaves it alone."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(_FORMATTERS[settings.server.log_format]())
+    logging.basicConfig(level=_LEVELS[settings.server.log_level], handlers=[handler], force=True)
+    # libvips tells of every thread pool at INFO.
+    logging.getLogger("pyvips").setLevel(logging.WARNING)
+
+
+def log_problems(wrong: ConfigError) -> None:
+    """Write every mistake of the configuration."""
+    for problem in wrong.problems:
+        logging.getLogger("imgserve").error("%s", problem)

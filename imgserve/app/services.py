@@ -1,0 +1,178 @@
+"""The composition root: settings become every part of the server, or one list of all that is wrong with them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from imgserve.app.engine import default_intent, engine_config
+from imgserve.app.grammar import build_grammar
+from imgserve.app.pictures import Place, load_picture
+from imgserve.app.sources import build_sources
+from imgserve.engine.intent import EngineConfig, Intent
+from imgserve.engine.pool import RenderPool, configure_libvips
+from imgserve.engine.version import engine_version
+from imgserve.errors import ConfigError
+from imgserve.plan.signing import Signer, key_pairs
+from imgserve.plan.sources import compile_patterns
+from imgserve.plan.url import Grammar
+from imgserve.service.readiness import Readiness
+from imgserve.service.render import Renderer, fingerprint
+from imgserve.settings import Settings
+from imgserve.web.conditions import Validation
+from imgserve.web.delivery import Delivery
+from imgserve.web.http import Freshness, Negotiation, rfc3339_time
+from imgserve.web.image import Fallback
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Every part of a running server."""
+
+    settings: Settings
+    grammar: Grammar
+    signer: Signer
+    renderer: Renderer
+    delivery: Delivery
+    fallback: Fallback | None
+    readiness: Readiness
+
+    async def close(self) -> None:
+        """Give back connections and threads; renders that run get no longer than the stop may take."""
+        await self.renderer.pool.close(timeout_s=stop_timeout_s(self.settings))
+        for source in dict.fromkeys(self.renderer.sources.values()):
+            await source.close()
+
+
+def build_services(settings: Settings) -> Services:
+    """Make all parts; raises ConfigError with every mistake, and touches no port."""
+    configure_libvips()
+    problems: list[str] = []
+    intent = default_intent(settings)
+    grammar = _tried(problems, lambda: build_grammar(settings))
+    delivery = _tried(problems, lambda: _delivery(settings))
+    watermark = _tried(problems, lambda: _watermark(settings, intent))
+    fallback = _tried(problems, lambda: _fallback(settings, intent))
+    allowed = compile_patterns(settings.security.allowed_sources)
+    sources = _tried(problems, lambda: build_sources(settings, allowed))
+    if problems or grammar is None or delivery is None or sources is None:
+        raise ConfigError(problems)
+    config = engine_config(settings, watermark=watermark)
+    renderer = Renderer(
+        sources=sources,
+        allowed=allowed,
+        pool=RenderPool(threads=render_threads(settings), queue_size=settings.server.requests_queue_size),
+        defaults=intent,
+        config=config,
+        epoch=fingerprint(engine_version(), intent, config),
+        render_timeout_s=settings.server.render_timeout,
+    )
+    return Services(
+        settings=settings,
+        grammar=grammar,
+        signer=_signer(settings),
+        renderer=renderer,
+        delivery=delivery,
+        fallback=fallback,
+        readiness=Readiness(),
+    )
+
+
+def _tried(problems: list[str], make: Callable[[], T]) -> T | None:
+    """Make one part; its mistakes join the others'."""
+    try:
+        return make()
+    except ConfigError as wrong:
+        problems += wrong.problems
+        return None
+
+
+def _signer(settings: Settings) -> Signer:
+    url = settings.url
+    return Signer(pairs=key_pairs(url.key, url.salt), size=url.signature_size, trusted=url.trusted_signatures)
+
+
+def _delivery(settings: Settings) -> Delivery:
+    caching, negotiation = settings.caching, settings.negotiation
+    buster: float | None = None
+    if caching.last_modified_buster:
+        try:
+            buster = rfc3339_time(caching.last_modified_buster)
+        except ValueError as wrong:
+            expected = "expected a time like 2026-01-31T12:00:00Z (RFC 3339)"
+            got = repr(caching.last_modified_buster)
+            raise ConfigError([f"IMGSERVE_LAST_MODIFIED_BUSTER: {expected}, got {got}"]) from wrong
+    return Delivery(
+        freshness=Freshness(
+            ttl_s=caching.ttl,
+            passthrough=caching.cache_control_passthrough,
+            source_error_ttl_s=caching.source_error_ttl,
+            fallback_ttl_s=settings.fallback.fallback_image_ttl,
+        ),
+        validation=Validation(
+            use_etag=caching.use_etag,
+            etag_buster=caching.etag_buster,
+            use_last_modified=caching.use_last_modified,
+            last_modified_buster=buster,
+        ),
+        negotiation=Negotiation(
+            auto=_chosen(avif=negotiation.auto_avif, webp=negotiation.auto_webp),
+            enforced=_chosen(avif=negotiation.enforce_avif, webp=negotiation.enforce_webp),
+            client_hints=negotiation.enable_client_hints,
+        ),
+        return_attachment=caching.return_attachment,
+        canonical=caching.set_canonical_header,
+        debug_headers=caching.enable_debug_headers,
+    )
+
+
+def _chosen(**formats: bool) -> tuple[str, ...]:
+    return tuple(name for name, wanted in formats.items() if wanted)
+
+
+def _watermark(settings: Settings, intent: Intent) -> bytes | None:
+    part = settings.watermark
+    place = Place(
+        setting="IMGSERVE_WATERMARK", data=part.watermark_data, path=part.watermark_path, url=part.watermark_url
+    )
+    return load_picture(place, settings, intent=intent, config=EngineConfig())
+
+
+def _fallback(settings: Settings, intent: Intent) -> Fallback | None:
+    part = settings.fallback
+    place = Place(
+        setting="IMGSERVE_FALLBACK_IMAGE",
+        data=part.fallback_image_data,
+        path=part.fallback_image_path,
+        url=part.fallback_image_url,
+    )
+    code = part.fallback_image_http_code
+    if code and code < _FIRST_FINAL_STATUS:
+        raise ConfigError([f"IMGSERVE_FALLBACK_IMAGE_HTTP_CODE: expected 0 or a status from 200 to 599, got {code}"])
+    data = load_picture(place, settings, intent=intent, config=EngineConfig())
+    return None if data is None else Fallback(data=data, status=code)
+
+
+#: A picture cannot be an interim answer.
+_FIRST_FINAL_STATUS = 200
+
+
+def cpu_count() -> int:
+    """Count the CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def render_threads(settings: Settings) -> int:
+    """Give the threads of one process: as set, else its share of the CPUs."""
+    server = settings.server
+    return server.render_threads or max(1, cpu_count() // (server.workers or cpu_count()))
+
+
+def stop_timeout_s(settings: Settings) -> float:
+    """Give the time that running requests have to finish when the server stops."""
+    server = settings.server
+    return server.graceful_stop_timeout or 2 * server.timeout

@@ -1,0 +1,61 @@
+"""Where the server listens: IMGSERVE_BIND, or PORT as hosting platforms set it."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from imgserve.errors import ConfigError
+
+#: Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
+BACKLOG = 2048
+
+_BIND = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\s]*)):(?P<port>[0-9]{1,5})")
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A host ("" = all of them) and a TCP port (0 = any free one)."""
+
+    host: str
+    port: int
+
+    @property
+    def reachable_host(self) -> str:
+        """The host by which a client on this machine gets there."""
+        return {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+
+    @property
+    def url(self) -> str:
+        host = self.reachable_host
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+
+def address_of(bind: str, environ: Mapping[str, str] = os.environ) -> Address:
+    """Read `bind`; where the environment does not set it but PORT, that is the port, on all hosts.
+
+    Raises ConfigError.
+    """
+    given = environ.get("IMGSERVE_BIND") or environ.get("IMGPROXY_BIND")
+    variable, text = ("IMGSERVE_BIND", bind)
+    if not given and environ.get("PORT"):
+        variable, text = "PORT", f":{environ['PORT']}"
+    found = _BIND.fullmatch(text)
+    if not found or int(found["port"]) > 65_535:
+        raise ConfigError([f"{variable}: expected host:port with a port from 0 to 65535, got {text.lstrip(':')!r}"])
+    return Address(found["ipv6"] or found["host"], int(found["port"]))
+
+
+def listen(address: Address) -> socket.socket:
+    """Open the port; raises ConfigError with the reason when that is not possible."""
+    every = not address.host
+    dual = every and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if dual or ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+    except OSError as error:
+        where = f"{address.host or 'all addresses'}, port {address.port}"
+        raise ConfigError([f"IMGSERVE_BIND: cannot listen on {where}: {error.strerror or error}"]) from error

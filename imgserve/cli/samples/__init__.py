@@ -1,0 +1,1 @@
+"""Sample pictures that the project draws itself, so that a first look needs no download."""

@@ -1,0 +1,83 @@
+"""`imgserve serve`: check the configuration, open the port, start the processes."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from typing import Final
+
+import click
+import uvicorn
+from uvicorn.supervisors import Multiprocess
+
+from imgserve.app import check
+from imgserve.app.services import cpu_count, stop_timeout_s
+from imgserve.cli.address import BACKLOG, address_of, listen
+from imgserve.cli.environment import refuse, settings_or_exit
+from imgserve.errors import ConfigError
+from imgserve.settings import Settings
+
+#: Built again in every process: imported by name because processes are spawned, never forked (libvips has threads).
+APP: Final = "imgserve.app:create_app"
+
+#: M_ARENA_MAX of glibc's malloc.h, and how many arenas libvips' own checklist advises for servers.
+_M_ARENA_MAX: Final = -8
+_ARENAS: Final = 2
+
+#: uvicorn's own exit code for an application that does not start.
+_EXIT_STARTUP: Final = 3
+
+
+@click.command()
+def serve() -> None:
+    """Serve images until SIGTERM or Ctrl-C, then finish what was begun."""
+    settings = settings_or_exit()
+    problems = check(settings)
+    try:
+        address = address_of(settings.server.bind)
+    except ConfigError as wrong:
+        problems += wrong.problems
+    if problems:
+        refuse(problems)
+    try:
+        port = listen(address)
+    except ConfigError as wrong:
+        refuse(wrong.problems)
+    _cap_malloc_arenas()
+    workers = settings.server.workers or cpu_count()
+    config = uvicorn_config(settings, workers=workers)
+    if workers > 1:
+        Multiprocess(config, sockets=[port]).run()
+        return
+    server = uvicorn.Server(config)
+    server.run(sockets=[port])
+    if not server.started:
+        sys.exit(_EXIT_STARTUP)
+
+
+def uvicorn_config(settings: Settings, *, workers: int) -> uvicorn.Config:
+    """Say how uvicorn runs: bounds from the settings, headers and log lines left to the app."""
+    return uvicorn.Config(
+        APP,
+        factory=True,
+        workers=workers,
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        backlog=BACKLOG,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=max(1, round(settings.server.keep_alive_timeout)),
+        timeout_graceful_shutdown=round(stop_timeout_s(settings)),
+    )
+
+
+def _cap_malloc_arenas() -> None:
+    """Keep glibc from spreading pictures over an arena for each thread; without effect under jemalloc."""
+    os.environ.setdefault("MALLOC_ARENA_MAX", str(_ARENAS))  # for the processes that are spawned
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, _ARENAS)

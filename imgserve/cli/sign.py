@@ -1,0 +1,61 @@
+"""`imgserve sign`: print signed URLs."""
+
+from __future__ import annotations
+
+import click
+
+from imgserve.cli.address import address_of
+from imgserve.cli.environment import refuse, settings_or_exit
+from imgserve.errors import ConfigError, ImgserveError
+from imgserve.plan.signing import key_pairs
+from imgserve.settings import Settings
+from imgserve.sign import UrlSigner
+
+
+@click.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]…")
+@click.option("--source", "-s", "sources", multiple=True, help="Source URL; may be repeated.")
+@click.option("--option", "options", multiple=True, help="An option as in a URL, width:300; may be repeated.")
+@click.option("--preset", "-p", "presets", multiple=True, help="Name of a preset; may be repeated.")
+@click.option("--base64", is_flag=True, help="Encode the source instead of writing it out.")
+@click.option("--base-url", help="Where clients reach the server; by default where it listens on this machine.")
+def sign(
+    paths: tuple[str, ...],
+    sources: tuple[str, ...],
+    options: tuple[str, ...],
+    presets: tuple[str, ...],
+    base64: bool,
+    base_url: str | None,
+) -> None:
+    """Print signed URLs: of each PATH as it is (/width:300/plain/https://…), or of each --source with options."""
+    if not paths and not sources:
+        raise click.UsageError("Give at least one PATH or --source.")
+    if paths and (options or presets or base64):
+        raise click.UsageError("A PATH has its options in it: --option, --preset and --base64 belong to --source.")
+    signer = signer_of(settings_or_exit(), base_url)
+    try:
+        for path in paths:
+            click.echo(signer.signed(path))
+        for source in sources:
+            click.echo(signer.url(source, *options, presets=presets, base64=base64))
+    except ImgserveError as wrong:
+        raise click.ClickException(wrong.message) from None
+
+
+def signer_of(settings: Settings, base_url: str | None = None) -> UrlSigner:
+    """Make the signer that a server with these settings believes."""
+    url = settings.url
+    try:
+        key_pairs(url.key, url.salt)
+        where = base_url or address_of(settings.server.bind).url + url.path_prefix
+    except ConfigError as wrong:
+        refuse(wrong.problems)
+    except ValueError as wrong:
+        refuse([f"IMGSERVE_KEY and IMGSERVE_SALT: {wrong}"])
+    return UrlSigner(
+        key=url.key[0] if url.key else "",
+        salt=url.salt[0] if url.salt else "",
+        base_url=where,
+        signature_size=url.signature_size,
+        arguments_separator=url.arguments_separator,
+    )

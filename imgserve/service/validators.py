@@ -1,0 +1,30 @@
+"""Validators: short texts that identify one version of a source, and can be shown to its origin again."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Final
+
+from imgserve.ports import Blob
+
+#: First letters: what kind of fact about the source follows.
+ETAG: Final = "e"
+MODIFIED: Final = "m"
+HASH: Final = "h"
+
+# Validators come back from clients and go into request headers, so their shape is fixed, and short.
+_SHAPE: Final = re.compile(r'e(?:W/)?"[\x21\x23-\x7e]{0,256}"|m[A-Za-z0-9,: +-]{1,64}|h[0-9a-f]{64}')
+
+
+def source_validator(blob: Blob) -> str:
+    """Identify the version of a source by the origin's ETag, else its Last-Modified, else a hash of its bytes."""
+    for kind, fact in ((ETAG, blob.origin.etag), (MODIFIED, blob.origin.last_modified)):
+        if fact and is_validator(kind + fact):
+            return kind + fact
+    return HASH + hashlib.sha256(blob.data).hexdigest()
+
+
+def is_validator(text: str) -> bool:
+    """Tell whether a text could come from `source_validator`."""
+    return _SHAPE.fullmatch(text) is not None

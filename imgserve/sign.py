@@ -1,0 +1,91 @@
+"""Make signed URLs from Python: the public interface for programs that put images into pages.
+
+    from imgserve.sign import UrlSigner
+
+    signer = UrlSigner(key="…hex…", salt="…hex…", base_url="https://img.example.com")
+    signer.url("https://shop.example.com/mug.jpg", "resize:fill:600:400", format="webp")
+
+Options are checked while the URL is made, so a mistake is an exception here and not a broken picture in a browser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from imgserve.errors import BadOption
+from imgserve.ops.catalog import CATALOG
+from imgserve.plan.model import arrange
+from imgserve.plan.presets import Preset, op_from_value
+from imgserve.plan.signing import KeyPair, Signer, key_pairs
+from imgserve.plan.url import Grammar, parse_options, write
+from imgserve.spec.op import Op
+from imgserve.spec.params import BadArgument
+
+_GRAMMAR = Grammar(catalog=CATALOG, allow_security_options=True)
+
+
+class UrlSigner:
+    """Signs image URLs with one key and salt, both hex-encoded, as the server has them.
+
+    `base_url` is where the server is reached, put before the path. An empty key makes unsigned URLs, which a server
+    answers only with IMGSERVE_ALLOW_UNSIGNED. Raises ValueError when key or salt is not hex or only one is given.
+    """
+
+    def __init__(
+        self, key: str, salt: str, *, base_url: str = "", signature_size: int = 32, arguments_separator: str = ":"
+    ) -> None:
+        if bool(key) != bool(salt):
+            raise ValueError("key and salt belong together: give both, or none for unsigned URLs")
+        pairs: tuple[KeyPair, ...] = key_pairs([key], [salt]) if key else ()
+        self._signer = Signer(pairs=pairs, size=signature_size)
+        self._base_url = base_url.rstrip("/")
+        self._separator = arguments_separator
+
+    def url(
+        self,
+        source: str,
+        *options: str,
+        presets: Sequence[str] = (),
+        base64: bool = False,
+        **named: bool | float | str | Mapping[str, object],
+    ) -> str:
+        """Give the signed URL of `source` with options.
+
+        `options` are written as in a URL ("resize:fill:600:400"). `named` options have `_` for `-` in their names and a
+        value for their first argument (`width=300`) or a mapping of argument names to values
+        (`resize={"type": "fill", "width": 600}`); they come after `options`. Options win over what `presets` set.
+        `base64` hides the source's text from a casual look; it does not encrypt it.
+
+        One set of options gives one URL, however it was spelled: long names, in the catalog's order. Raises BadOption
+        with where, got and expected.
+        """
+        ops = [*parse_options(options, _GRAMMAR), *(_named(name, value) for name, value in named.items())]
+        plan = arrange(source, _presets_joined(ops, presets), CATALOG)
+        return self.signed(write(plan, separator=self._separator, encode=base64))
+
+    def signed(self, path: str) -> str:
+        """Give the URL of a path that is written already (`/width:300/plain/https://…`), unchecked."""
+        path = "/" + path.lstrip("/")
+        return f"{self._base_url}/{self._signer.sign(path)}{path}"
+
+
+def _named(name: str, value: object) -> Op:
+    option = name if name in CATALOG.by_name else name.replace("_", "-")
+    try:
+        return op_from_value(option, dict(value) if isinstance(value, Mapping) else value, CATALOG)
+    except BadArgument as wrong:
+        where = f"{name}.{wrong.field}" if wrong.field and isinstance(value, Mapping) else name
+        raise BadOption(
+            f"Option {where}: expected {wrong.expected}, got {wrong.got!r}.",
+            where=where,
+            got=wrong.got,
+            expected=wrong.expected,
+        ) from None
+
+
+def _presets_joined(ops: Iterable[Op], names: Sequence[str]) -> list[Op]:
+    """Put all presets into one option, first: one URL holds an option only once."""
+    given = list(ops)
+    every = [*names, *(name for one in given if isinstance(one, Preset) for name in one.names)]
+    rest = [one for one in given if not isinstance(one, Preset)]
+    return [Preset(names=tuple(every)), *rest] if every else rest

@@ -1,0 +1,113 @@
+"""The image endpoint: a signed path becomes a picture, a 304, or the fallback picture."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from imgserve.engine.formats import FORMATS
+from imgserve.errors import ImageError, ImgserveError, SourceError
+from imgserve.plan.model import Plan
+from imgserve.service.render import Made, Renderer, Unchanged, intent_of
+from imgserve.web.conditions import Condition, etag, read_condition
+from imgserve.web.delivery import Delivery
+from imgserve.web.exchange import Exchange
+from imgserve.web.http import canonical_link, is_raw, vary
+from imgserve.web.raw import send_raw
+from imgserve.web.reading import PlanReader
+from imgserve.web.responses import Response
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fallback:
+    """The picture that answers when the source or its processing fails."""
+
+    data: bytes
+    #: Status of such answers, 0 = that of the error.
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageEndpoint:
+    """Handler of every path that no other route takes."""
+
+    reader: PlanReader
+    renderer: Renderer
+    delivery: Delivery
+    fallback: Fallback | None = None
+    clock: Callable[[], float] = time.time
+
+    async def __call__(self, exchange: Exchange) -> None:
+        plan = self.reader.read(exchange, exchange.raw_path)
+        async with exchange.connected():
+            if is_raw(plan):
+                await send_raw(exchange, plan, self.renderer, self.delivery, now=self.clock())
+                return
+            response = await self._answer(exchange, plan)
+        await exchange.send(response)
+
+    async def _answer(self, exchange: Exchange, plan: Plan) -> Response:
+        condition = read_condition(
+            self.renderer.key(plan),
+            self.delivery.validation,
+            exchange.header("if-none-match"),
+            exchange.header("if-modified-since"),
+        )
+        try:
+            answer = await self.renderer.answer(plan, condition, ends_at=exchange.ends_at)
+        except (SourceError, ImageError) as error:
+            if self.fallback is None:
+                raise
+            return await self._fallback_response(exchange, plan, self.fallback, error)
+        if isinstance(answer, Unchanged):
+            return self._unchanged(plan, answer, condition)
+        return self._picture(plan, answer, condition)
+
+    def _unchanged(self, plan: Plan, answer: Unchanged, condition: Condition) -> Response:
+        validator = condition.validator_of(answer.origin) if answer.validator is None else answer.validator
+        tag = etag(condition.key, validator, self.delivery.validation) if validator else ""
+        headers = self.delivery.common(plan, answer.origin, now=self.clock())
+        return Response(status=304, headers=(*headers, ("etag", tag)) if tag else headers)
+
+    def _picture(self, plan: Plan, made: Made, condition: Condition) -> Response:
+        picture, delivery = made.picture, self.delivery
+        headers = [
+            ("content-type", picture.mime),
+            ("content-disposition", delivery.disposition(plan, FORMATS[picture.format].extension)),
+            *delivery.common(plan, made.origin, now=self.clock()),
+        ]
+        if tag := etag(condition.key, made.validator, delivery.validation):
+            headers.append(("etag", tag))
+        if delivery.canonical and (link := canonical_link(plan.source)):
+            headers.append(("link", link))
+        if delivery.debug_headers:
+            headers += [
+                ("x-origin-content-length", str(made.source_bytes)),
+                ("x-origin-width", str(picture.source_width)),
+                ("x-origin-height", str(picture.source_height)),
+                ("x-result-width", str(picture.width)),
+                ("x-result-height", str(picture.height)),
+            ]
+        return Response(headers=tuple(headers), body=picture.data)
+
+    async def _fallback_response(
+        self, exchange: Exchange, plan: Plan, fallback: Fallback, error: ImgserveError
+    ) -> Response:
+        """Render the fallback picture by the same options; where that fails too, the first error stands."""
+        intent = intent_of(plan, self.renderer.defaults)
+        exchange.detail = error.message
+        try:
+            picture = await self.renderer.run(plan, intent, fallback.data, ends_at=exchange.ends_at)
+        except ImgserveError:
+            raise error from None
+        status = fallback.status or error.status
+        headers = [
+            ("content-type", picture.mime),
+            ("content-disposition", self.delivery.disposition(plan, FORMATS[picture.format].extension)),
+            ("cache-control", self.delivery.fallback_cache_control(plan, error, status, now=self.clock())),
+            ("x-imgserve-fallback", error.code),
+        ]
+        if names := vary(plan, self.delivery.negotiation):
+            headers.append(("vary", names))
+        return Response(status=status, headers=tuple(headers), body=picture.data, error=error.code)

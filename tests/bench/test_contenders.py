@@ -1,0 +1,32 @@
+"""The requests that give a contender the job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.cases import CASES, Case
+from bench.contenders import imgserve, photo_source
+from imgserve.engine.intent import Intent
+from imgserve.ops.catalog import CATALOG
+from imgserve.plan.url import Grammar, parse, split_signature
+from imgserve.service.render import intent_of
+from imgserve.spec.values import GravityType, ResizingType
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.format)
+def test_our_url_asks_for_the_raw_loops_job(case: Case, tmp_path: Path) -> None:
+    target = imgserve(tmp_path).target(case, photo_source(None), 7)
+    plan = parse(split_signature(target.encode())[1], Grammar(catalog=CATALOG))
+    intent = intent_of(plan, Intent())
+    assert plan.source == "local:///photo.jpg"
+    assert (intent.resizing_type, intent.width, intent.height) == (ResizingType.FILL, 600, 400)
+    assert (intent.gravity.type, intent.format) == (GravityType.CENTER, case.format)
+
+
+def test_each_request_has_a_source_of_its_own_over_http(tmp_path: Path) -> None:
+    contender = imgserve(tmp_path)
+    paths = [split_signature(contender.target(CASES[0], photo_source(81), n).encode())[1] for n in (1, 2)]
+    sources = [parse(path, Grammar(catalog=CATALOG)).source for path in paths]
+    assert sources == ["http://127.0.0.1:81/photo.jpg?n=1", "http://127.0.0.1:81/photo.jpg?n=2"]

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from tests.cli.conftest import Invoke
+
+PATH = "/rs:fit:300:300/plain/http://img.example.com/pretty/image.jpg"
+
+
+def test_a_path_is_signed_as_it_is(invoke: Invoke) -> None:
+    result = invoke("sign", PATH, "--base-url", "https://img.example.com")
+    assert result.stdout == f"https://img.example.com/m3k5QADfcKPDj-SDI2AIogZbC3FlAXszuwhtWXYqavc{PATH}\n"
+
+
+def test_sources_get_options_and_presets_and_where_the_server_listens(invoke: Invoke) -> None:
+    result = invoke(
+        "sign", "--source", "local:///a.jpg", "-s", "local:///b.jpg", "--option", "w:30", "-p", "grid",
+        IMGSERVE_BIND=":9000", IMGSERVE_PATH_PREFIX="/img",
+    )  # fmt: skip
+    lines = result.stdout.splitlines()
+    assert [line.split("/", 5)[:4] for line in lines] == [["http:", "", "127.0.0.1:9000", "img"]] * 2
+    assert lines[0].endswith("/preset:grid/width:30/plain/local:///a.jpg")
+    assert lines[1].endswith("/preset:grid/width:30/plain/local:///b.jpg")
+
+
+def test_a_wrong_option_is_told_and_nothing_is_printed(invoke: Invoke) -> None:
+    result = invoke("sign", "--source", "local:///a.jpg", "--option", "width:wide")
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert "width" in result.stderr
+    assert "'wide'" in result.stderr
+
+
+def test_without_a_key_the_settings_are_refused(invoke: Invoke) -> None:
+    result = invoke("sign", PATH, IMGSERVE_KEY="", IMGSERVE_SALT="")
+    assert result.exit_code == 2
+    assert "IMGSERVE_KEY" in result.stderr
+
+
+def test_something_to_sign_is_needed(invoke: Invoke) -> None:
+    assert invoke("sign").exit_code == 2
+    assert invoke("sign", PATH, "--option", "width:3").exit_code == 2
+
+
+def test_keygen_makes_another_key_each_time(invoke: Invoke) -> None:
+    first, second = (invoke("keygen").stdout.splitlines() for _ in range(2))
+    assert first != second
+    assert [line.partition("=")[0] for line in first] == ["IMGSERVE_KEY", "IMGSERVE_SALT"]
+    assert all(len(bytes.fromhex(line.partition("=")[2])) == 32 for line in first)

@@ -1,0 +1,12 @@
+"""libvips as the server sets it up."""
+
+from __future__ import annotations
+
+import pytest
+
+from imgserve.engine.pool import configure_libvips
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _libvips() -> None:
+    configure_libvips()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import pytest
+
+from imgserve.errors import BadOption
+from imgserve.ops.catalog import CATALOG
+from imgserve.plan.signing import Signer, key_pairs
+from imgserve.plan.url import Grammar, parse, split_signature
+from imgserve.sign import UrlSigner
+from tests.running import KEY, SALT
+
+SOURCE = "http://img.example.com/pretty/image.jpg"
+
+signer = UrlSigner(KEY, SALT)
+
+
+def test_a_written_path_gets_the_known_signature_of_imgproxy() -> None:
+    path = "/rs:fit:300:300/plain/http://img.example.com/pretty/image.jpg"
+    assert signer.signed(path) == f"/m3k5QADfcKPDj-SDI2AIogZbC3FlAXszuwhtWXYqavc{path}"
+
+
+def test_what_is_signed_is_verified_and_parsed_by_the_server() -> None:
+    url = signer.url("https://example.com/ä b?c=1@2%.jpg", "rs:fill:300:200", format="webp", presets=["grid"])
+    signature, path = split_signature(url.encode())
+    Signer(pairs=key_pairs([KEY], [SALT])).verify(signature, "/" + path)
+    plan = parse(path.replace("preset:grid/", ""), Grammar(catalog=CATALOG))
+    assert plan.source == "https://example.com/ä b?c=1@2%.jpg"
+    assert [one.text() for one in plan.ops] == ["resizing_type:fill", "width:300", "height:200", "format:webp"]
+
+
+def test_one_picture_has_one_url_however_it_is_spelled() -> None:
+    spelled = [
+        signer.url(SOURCE, "width:300", "quality:75"),
+        signer.url(SOURCE, "q:75", "w:300"),
+        signer.url(SOURCE, "w:100", "q:75", "w:300"),
+        signer.url(SOURCE, width=300, quality=75),
+        signer.url(SOURCE, size={"width": 300}, quality=75),
+    ]
+    assert len(set(spelled)) == 1
+
+
+def test_names_with_a_dash_are_written_with_an_underscore() -> None:
+    assert "/min-width:300/" in signer.url(SOURCE, min_width=300)
+
+
+def test_presets_come_first_and_only_once() -> None:
+    url = signer.url(SOURCE, "preset:shadow", "width:10", presets=["bg-removed"])
+    assert "/preset:bg-removed:shadow/width:10/" in url
+
+
+def test_base64_sources_and_base_urls() -> None:
+    url = UrlSigner(KEY, SALT, base_url="https://img.example.com/").url("https://example.com/image.jpg", base64=True)
+    assert url == (
+        "https://img.example.com/xOner18d7-LJwkl4bifXGbC1_4kZXxsPLnuuvsMtcWo/aHR0cHM6Ly9leGFtcGxlLmNvbS9pbWFnZS5qcGc"
+    )
+
+
+def test_without_a_key_urls_are_unsigned() -> None:
+    assert UrlSigner("", "").url(SOURCE, width=1).startswith("/unsafe/width:1/plain/")
+
+
+@pytest.mark.parametrize(("key", "salt"), [(KEY, ""), ("", SALT), ("xyz", "00"), ("0", "00")])
+def test_a_wrong_key_is_told_when_the_signer_is_made(key: str, salt: str) -> None:
+    with pytest.raises(ValueError, match=r"key|hex"):
+        UrlSigner(key, salt)
+
+
+@pytest.mark.parametrize(
+    ("options", "named", "where"),
+    [
+        (("widht:300",), {}, "widht"),
+        (("width:-1",), {}, "width"),
+        ((), {"width": -1}, "width"),
+        ((), {"widht": 300}, "widht"),
+        ((), {"resize": {"type": "squeeze"}}, "resize.type"),
+        ((), {"resize": {"kind": "fill"}}, "resize"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_where_it_is(
+    options: tuple[str, ...], named: dict[str, int], where: str
+) -> None:
+    with pytest.raises(BadOption) as caught:
+        signer.url(SOURCE, *options, **named)
+    assert caught.value.where == where
+    assert caught.value.expected
