@@ -12,14 +12,15 @@ import contextlib
 import re
 import ssl
 import time
-import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 
-import httpcore
 import httpx
 
-from imgserve.adapters.sources.guard import AddressRules, PinnedBackend, Resolve, system_resolve
+from imgserve.adapters.sources.dial import Resolve, system_resolve
+from imgserve.adapters.sources.guard import AddressRules
+from imgserve.adapters.sources.inflate import Inflate
+from imgserve.adapters.sources.transport import GuardedTransport
 from imgserve.errors import (
     BadRequest,
     SourceError,
@@ -36,8 +37,6 @@ MAX_URL_CHARS = 8192
 #: A body that nobody wants is read up to this size, and this long, to keep its connection.
 DRAIN_BYTES = 16 * 1024
 DRAIN_S = 0.1
-#: Decoded bytes are made in pieces of this size, so that a bomb meets the limit before it meets the memory.
-PIECE_BYTES = 256 * 1024
 
 CONDITIONS = frozenset({"if-none-match", "if-modified-since"})
 #: Request headers that follow a redirect to another host; others may be secrets (Cookie, Authorization, keys).
@@ -65,78 +64,6 @@ class HttpLimits:
     keep_alive_s: float = 30.0
 
 
-# Most specific first, since the first match is taken.
-_HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
-    (httpcore.ConnectTimeout, httpx.ConnectTimeout),
-    (httpcore.ReadTimeout, httpx.ReadTimeout),
-    (httpcore.WriteTimeout, httpx.WriteTimeout),
-    (httpcore.PoolTimeout, httpx.PoolTimeout),
-    (httpcore.ConnectError, httpx.ConnectError),
-    (httpcore.ReadError, httpx.ReadError),
-    (httpcore.WriteError, httpx.WriteError),
-    (httpcore.LocalProtocolError, httpx.LocalProtocolError),
-    (httpcore.RemoteProtocolError, httpx.RemoteProtocolError),
-    (httpcore.UnsupportedProtocol, httpx.UnsupportedProtocol),
-)
-_HTTPCORE_ERRORS = tuple(foreign for foreign, _ in _HTTPX_ERRORS)
-
-
-def _as_httpx(exc: Exception) -> httpx.TransportError:
-    return next(ours for foreign, ours in _HTTPX_ERRORS if isinstance(exc, foreign))(str(exc))
-
-
-class _Body(httpx.AsyncByteStream):
-    def __init__(self, received: httpcore.Response) -> None:
-        self._received = received
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        try:
-            async for chunk in self._received.aiter_stream():
-                yield chunk
-        except _HTTPCORE_ERRORS as exc:
-            raise _as_httpx(exc) from exc
-
-    async def aclose(self) -> None:
-        await self._received.aclose()
-
-
-class GuardedTransport(httpx.AsyncBaseTransport):
-    """An httpx transport that connects to permitted addresses only; also for an AsyncClient that calls given URLs."""
-
-    def __init__(
-        self, limits: HttpLimits, rules: AddressRules, *, tls: ssl.SSLContext, resolve: Resolve = system_resolve
-    ) -> None:
-        self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=tls,
-            max_connections=limits.max_connections,
-            max_keepalive_connections=limits.max_idle_connections,
-            keepalive_expiry=limits.keep_alive_s,
-            network_backend=PinnedBackend(rules, resolve=resolve),
-        )
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        url = request.url
-        try:
-            received = await self._pool.handle_async_request(
-                httpcore.Request(
-                    request.method,
-                    httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
-                    headers=request.headers.raw,
-                    content=request.stream,
-                    extensions=request.extensions,
-                )
-            )
-        except _HTTPCORE_ERRORS as exc:
-            raise _as_httpx(exc) from exc
-        response = httpx.Response(received.status, headers=received.headers, stream=_Body(received), request=request)
-        # latin-1 is what headers are; httpx's guess at UTF-8 gives text that no response of ours could carry.
-        response.headers.encoding = "latin-1"
-        return response
-
-    async def aclose(self) -> None:
-        await self._pool.aclose()
-
-
 class _Patience:
     """The time one fetch may still wait for its origins, and the names its failures get."""
 
@@ -162,35 +89,6 @@ class _Patience:
             self._left_s = max(0.0, self._left_s - (time.monotonic() - started_s))
 
 
-class _Inflate:
-    """Undo gzip or deflate, piece by piece; several gzip members in a row are one body."""
-
-    def __init__(self, encoding: str, host: str) -> None:
-        self._gzip = encoding != "deflate"
-        self._host = host
-        self._engine = zlib.decompressobj(wbits=31) if self._gzip else None
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        if self._engine is None:
-            # "deflate" means zlib, but some servers send it raw; a zlib header has 8 in its low half byte, and a raw
-            # stream starting so would be a stored block with dirty padding, which no encoder writes.
-            self._engine = zlib.decompressobj(wbits=15 if data[:1] and data[0] & 0x0F == 8 else -15)
-        try:
-            while data:
-                if self._engine.eof:
-                    if not self._gzip or not data.startswith(b"\x1f\x8b"):
-                        return  # padding behind the end
-                    self._engine = zlib.decompressobj(wbits=31)
-                yield self._engine.decompress(data, PIECE_BYTES)
-                data = self._engine.unconsumed_tail or self._engine.unused_data
-        except zlib.error as exc:
-            raise SourceUnreachable(f"The source host '{self._host}' sent a broken compressed body.") from exc
-
-    def finish(self) -> None:
-        if self._engine is None or not self._engine.eof:
-            raise SourceUnreachable(f"The source host '{self._host}' broke off its compressed answer.")
-
-
 class HttpStream:
     """An open answer; see ports.SourceStream."""
 
@@ -199,7 +97,7 @@ class HttpStream:
         self._patience = patience
         self._max_bytes = max_bytes
         encoding = _encoding(response, patience.host) if decode and response.status_code == 200 else ""
-        self._inflate = _Inflate(encoding, patience.host) if encoding else None
+        self._inflate = Inflate(encoding, f"The source host '{patience.host}'") if encoding else None
         self.origin = _origin(response, decoded=bool(encoding))
         if response.status_code in (200, 206) and max_bytes and (_length(response) or 0) > max_bytes:
             raise self._too_large()

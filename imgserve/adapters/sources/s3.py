@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -35,6 +34,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
+from imgserve.adapters.sources.inflate import Inflate
 from imgserve.errors import (
     BadRequest,
     ImgserveError,
@@ -225,10 +225,10 @@ class S3Source:
         if max_bytes and (origin.content_length or 0) > max_bytes:
             body.close()
             raise _too_large(max_bytes)
-        gzipped = origin.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate")
-        if gzipped and origin.status == 200 and "accept-encoding" not in asked:
+        encoding = origin.headers.get("content-encoding", "").strip().lower()
+        if encoding in ("gzip", "x-gzip", "deflate") and origin.status == 200 and "accept-encoding" not in asked:
             origin = _origin(answer, decoded=True)
-            return _Opened(origin, _pieces(_inflated(_received(body)), max_bytes), body.close)
+            return _Opened(origin, _pieces(_inflated(_received(body), encoding), max_bytes), body.close)
         return _Opened(origin, _pieces(_received(body), max_bytes), body.close)
 
     def _object(self, url: str) -> dict[str, Any]:
@@ -339,19 +339,11 @@ def _received(body: Any) -> Iterator[bytes]:
             yield chunk
 
 
-def _inflated(received: Iterator[bytes]) -> Iterator[bytes]:
-    """Undo gzip or deflate in bounded pieces, so that a bomb meets the limit before it meets the memory."""
-    engine = zlib.decompressobj(wbits=47)  # 15 bits of window, +32: gzip and zlib told apart by their headers
-    try:
-        for data in received:
-            rest = data
-            while rest and not engine.eof:
-                yield engine.decompress(rest, CHUNK_BYTES)
-                rest = engine.unconsumed_tail
-    except zlib.error as exc:
-        raise SourceUnreachable("The S3 source is not in the Content-Encoding it is stored with.") from exc
-    if not engine.eof:
-        raise SourceUnreachable("The S3 source ends inside its compressed data.")
+def _inflated(received: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    inflate = Inflate(encoding, "The S3 source")
+    for data in received:
+        yield from inflate.feed(data)
+    inflate.finish()
 
 
 def _pieces(body: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:

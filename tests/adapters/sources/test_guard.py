@@ -13,15 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgserve.adapters.sources.guard import (
-    PAUSE_AT_BYTES,
-    AddressRules,
-    Kind,
-    PinnedBackend,
-    _Inbox,
-    kinds_of,
-    system_resolve,
-)
+from imgserve.adapters.sources.dial import PAUSE_AT_BYTES, PinnedBackend, _Inbox, system_resolve
+from imgserve.adapters.sources.guard import AddressRules, Kind, kinds_of
 from imgserve.errors import SourceForbidden, SourceUnreachable
 from tests.adapters.sources.conftest import Web, free_port, reply
 
