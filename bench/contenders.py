@@ -16,6 +16,7 @@ from bench.workshop import PHOTO_NAME, REPOSITORY, WORKSHOP, free_port
 
 OURS: Final = "imgserve"
 RAW: Final = "raw loop"
+FLOOR: Final = "floor"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,17 +139,32 @@ def ipx(folder: Path) -> Contender:
         command=("node", script.name, str(port), str(folder)),
         folder=peer.folder,
         target=target,
-        differs=("ipx: encoder efforts set behind its interface (sharpOptions), sharp's operation cache off",),
+        differs=(
+            "ipx: encoder efforts set behind its interface (sharpOptions), sharp's operation cache off",
+            "ipx: at the same Q its AVIF (libvips 8.17) has fewer bytes and lower quality, as ours with tune=ssim",
+        ),
+    )
+
+
+def floor(folder: Path) -> Contender:
+    port = free_port()
+    return Contender(
+        name=FLOOR,
+        port=port,
+        command=(sys.executable, "-m", "bench.floor", str(folder / PHOTO_NAME), str(port)),
+        folder=REPOSITORY,
+        target=lambda case, _source, _n: f"/{case.format}",
+        differs=("floor: a bare ASGI app under uvicorn around the raw loop, source always from the file system",),
     )
 
 
 def choose(peers: tuple[str, ...], *, folder: Path, over_http: bool) -> tuple[Contender, ...]:
-    """Our server and the peers named; `folder` holds the photo."""
+    """Our server, the floor and the peers named; `folder` holds the photo."""
     makers: dict[str, Callable[[], Contender]] = {
         "thumbor": lambda: thumbor(folder, over_http=over_http),
         "ipx": lambda: ipx(folder),
     }
-    return (imgserve(folder), *(makers[peer_named(name).name]() for name in peers))
+    return (imgserve(folder), floor(folder), *(makers[peer_named(name).name]() for name in peers))
 
 
 def photo_source(origin_port: int | None) -> str:

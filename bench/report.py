@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from bench.cases import CASES
-from bench.contenders import OURS, RAW
+from bench.contenders import FLOOR, OURS, RAW
 from bench.figures import Slice, Spread, percentile, ratios, spread
 
 
@@ -30,7 +30,7 @@ class Row:
     of_raw: Spread
     #: The raw loop's CPU time for a picture over this one's for a request: other processes' noise does not enter.
     cpu_of_raw: Spread
-    #: Our requests per second over this one's, at the same concurrency; None for the raw loop and ourselves.
+    #: Our requests per second over this peer's, at the same concurrency; None for the raw loop, the floor and us.
     ours_over: Spread | None
 
 
@@ -46,11 +46,11 @@ class Report:
 
 
 def rows_of(slices: Sequence[Slice]) -> tuple[Row, ...]:
-    """Fold the turns into one row for each format, contender and concurrency: the bar first, then ourselves."""
+    """Fold the turns into rows, one for each format, contender and concurrency: the bar, the floor, us, the peers."""
     formats = [case.format for case in CASES]
     keys = sorted(
         {(s.format, s.contender, s.concurrency) for s in slices},
-        key=lambda key: (formats.index(key[0]), key[1] != RAW, key[1] != OURS, key),
+        key=lambda key: (formats.index(key[0]), *(key[1] != name for name in (RAW, FLOOR, OURS)), key),
     )
     return tuple(_row(slices, *key) for key in keys)
 
@@ -62,7 +62,7 @@ def _row(slices: Sequence[Slice], format: str, contender: str, concurrency: int)
     own, raw, ours = of(contender, concurrency), of(RAW, 1), of(OURS, concurrency)
     latencies = [latency for s in own.values() for latency in s.latencies_ms]
     rps = {n: s.rps for n, s in own.items()}
-    peer = contender not in (RAW, OURS)
+    peer = contender not in (RAW, FLOOR, OURS)
     return Row(
         format=format,
         contender=contender,

@@ -17,7 +17,7 @@ GRAMMAR = build_grammar(Settings())
 
 def source(width: int, height: int) -> bytes:
     """A dark box in the middle of a transparent picture, a fifth of it free on each side."""
-    box = (pyvips.Image.black(width * 3 // 5, height * 3 // 5, bands=4) + [20, 40, 60, 255]).cast("uchar")
+    box = pyvips.Image.black(width * 3 // 5, height * 3 // 5).new_from_image([20, 40, 60, 255]).cast("uchar")
     data: bytes = box.copy(interpretation="srgb").embed(width // 5, height // 5, width, height).pngsave_buffer()
     return data
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from imgserve.errors import BadOption
@@ -77,7 +79,7 @@ def test_a_wrong_key_is_told_when_the_signer_is_made(key: str, salt: str) -> Non
     ],
 )
 def test_a_wrong_option_is_refused_with_where_it_is(
-    options: tuple[str, ...], named: dict[str, int], where: str
+    options: tuple[str, ...], named: dict[str, Any], where: str
 ) -> None:
     with pytest.raises(BadOption) as caught:
         signer.url(SOURCE, *options, **named)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import gc
 import logging
 import signal
 import threading
@@ -41,10 +42,14 @@ def create_app() -> Starlette:
         configure_logging(settings)
         for sentence in settings.warnings:
             logger.warning("%s", sentence)
-        return build_app(settings)
+        app = build_app(settings)
     except ConfigError as wrong:
         log_problems(wrong)
         raise SystemExit(EXIT_CONFIG) from wrong
+    # What is alive now stays alive: full collections that walk it took 50 of a request's 300 microseconds.
+    gc.collect()
+    gc.freeze()
+    return app
 
 
 def check(settings: Settings) -> list[str]:

@@ -42,8 +42,9 @@ class Services:
     readiness: Readiness
 
     async def close(self) -> None:
-        """Give back connections and threads; renders that run get no longer than the stop may take."""
-        await self.renderer.pool.close(timeout_s=stop_timeout_s(self.settings))
+        """Give back connections and threads; nobody waits for a render any more, so one that runs gets a moment."""
+        pool = self.renderer.pool
+        await pool.close(timeout_s=pool.grace_s)
         for source in dict.fromkeys(self.renderer.sources.values()):
             await source.close()
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import socket
 import sys
 from typing import Final
 
 import click
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from imgserve.app import check
@@ -24,9 +26,6 @@ APP: Final = "imgserve.app:create_app"
 #: M_ARENA_MAX of glibc's malloc.h, and how many arenas libvips' own checklist advises for servers.
 _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 2
-
-#: uvicorn's own exit code for an application that does not start.
-_EXIT_STARTUP: Final = 3
 
 
 @click.command()
@@ -47,13 +46,19 @@ def serve() -> None:
     _cap_malloc_arenas()
     workers = settings.server.workers or cpu_count()
     config = uvicorn_config(settings, workers=workers)
-    if workers > 1:
-        Multiprocess(config, sockets=[port]).run()
-        return
+    if not _run(config, port):
+        sys.exit(STARTUP_FAILURE)
+
+
+def _run(config: uvicorn.Config, port: socket.socket) -> bool:
+    """Run until the end; tell whether the app started."""
+    if config.workers > 1:
+        supervisor = Multiprocess(config, sockets=[port])
+        supervisor.run()
+        return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
     server = uvicorn.Server(config)
     server.run(sockets=[port])
-    if not server.started:
-        sys.exit(_EXIT_STARTUP)
+    return server.started
 
 
 def uvicorn_config(settings: Settings, *, workers: int) -> uvicorn.Config:

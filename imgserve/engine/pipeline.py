@@ -138,15 +138,7 @@ def _first_frame(
     """Decide format and pages, check the source's size, and solve the layout; also give the source's size."""
     image, limits = opened.image, intent.limits
     animated = limits.max_animation_frames > 1 and opened.animated
-    padded = intent.padding_top or intent.padding_right or intent.padding_bottom or intent.padding_left
-    transparent = bool(image.hasalpha() or padded or intent.extend or intent.transparent)
-    name = output.choose_format(
-        opened.format,
-        intent=intent,
-        config=config,
-        animated=animated,
-        transparent=transparent and intent.background is None,
-    )
+    name = _result_format(opened, intent=intent, config=config, animated=animated)
     animated = animated and FORMATS[name].animation_save
     pages = min(image.get_n_pages(), limits.max_animation_frames) if animated else 1
     size = loading.upright_size(image, page_height=image.height)
@@ -181,6 +173,18 @@ def _first_frame(
         vector_shrink=vector_shrink,
     )
     return frame, size
+
+
+def _result_format(opened: loading.Opened, *, intent: Intent, config: EngineConfig, animated: bool) -> str:
+    padded = intent.padding_top or intent.padding_right or intent.padding_bottom or intent.padding_left
+    transparent = bool(opened.image.hasalpha() or padded or intent.extend or intent.transparent)
+    return output.choose_format(
+        opened.format,
+        intent=intent,
+        config=config,
+        animated=animated,
+        transparent=transparent and intent.background is None,
+    )
 
 
 def _guarded_vector(

@@ -19,8 +19,8 @@ from imgserve.engine.deadline import Deadline
 from imgserve.engine.frame import Transform
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.pipeline import Rendered, render
-from imgserve.engine.pool import RenderPool
-from imgserve.errors import BadRequest, RenderTimeout, SourceUnreachable, Unavailable
+from imgserve.engine.pool import RETRY_AFTER_S, RenderPool
+from imgserve.errors import BadRequest, QueueFull, RenderTimeout, SourceUnreachable, Unavailable
 from imgserve.ops.behaviour import Setting
 from imgserve.ops.behaviour import Transform as TransformOp
 from imgserve.plan.model import Plan
@@ -136,7 +136,11 @@ class Renderer:
     async def answer(self, plan: Plan, condition: Condition, *, ends_at: float) -> Made | Unchanged:
         """Make the picture of a plan, or find that the client has it; `ends_at` is on the clock of `time.monotonic`."""
         intent = intent_of(plan, self.defaults)
-        blob = await self.fetch(plan, intent, headers=condition.origin_headers())
+        headers = condition.origin_headers()
+        if not headers:
+            # A render will be wanted: where it would be refused, the download is spared. A 304 needs no room.
+            self._check_room()
+        blob = await self.fetch(plan, intent, headers=headers)
         if blob.origin.status == _NOT_MODIFIED:
             return Unchanged(origin=blob.origin, validator=None)
         validator = source_validator(blob)
@@ -144,6 +148,14 @@ class Renderer:
             return Unchanged(origin=blob.origin, validator=validator)
         picture = await self.run(plan, intent, blob.data, ends_at=ends_at)
         return Made(picture=picture, origin=blob.origin, source_bytes=len(blob.data), validator=validator)
+
+    def _check_room(self) -> None:
+        """Refuse at once what the pool would refuse; raises QueueFull or Unavailable."""
+        pool = self.pool
+        if pool.stuck >= pool.threads:
+            raise Unavailable("This server cannot render at the moment.", retry_after_s=_RECYCLING_S)
+        if pool.pending >= pool.threads + pool.queue_size:
+            raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
 
     async def fetch(self, plan: Plan, intent: Intent, *, headers: Mapping[str, str]) -> Blob:
         """Download the source within the plan's limits; no render slot is held meanwhile."""
@@ -157,9 +169,8 @@ class Renderer:
         return self.source_of(plan).open(plan.source, max_bytes=0, headers=headers)
 
     async def run(self, plan: Plan, intent: Intent, data: bytes, *, ends_at: float) -> Rendered:
-        """Render in the pool; raises QueueFull, RenderTimeout and the engine's ImageError."""
-        if self.pool.stuck >= self.pool.threads:
-            raise Unavailable("This server cannot render at the moment.", retry_after_s=_RECYCLING_S)
+        """Render in the pool; raises QueueFull, Unavailable, RenderTimeout and the engine's ImageError."""
+        self._check_room()
         transforms: Sequence[Transform] = [one for one in plan.ops if isinstance(one, TransformOp)]
         left_s = ends_at - self.clock()
         if left_s <= 0:

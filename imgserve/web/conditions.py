@@ -20,6 +20,7 @@ from imgserve.service.validators import ETAG, MODIFIED, is_validator
 from imgserve.web.http import http_date, http_time
 
 _TAG: Final = re.compile(r'(?:W/)?"([\x21\x23-\x7e]*)"')
+_HTTP_DATE: Final = re.compile(r"[A-Z][a-z]{2}, [0-9]{2} [A-Z][a-z]{2} [0-9]{4} [0-9]{2}:[0-9]{2}:[0-9]{2} GMT")
 #: Tags that are read of one If-None-Match; a client has no reason for more.
 _MAX_TAGS: Final = 16
 #: Bytes of the hash in a tag: 120 bits, 20 characters.
@@ -56,6 +57,10 @@ def _base64(raw: bytes) -> str:
 
 def last_modified(origin: Origin, policy: Validation) -> str:
     """Give the Last-Modified of an answer: the origin's, or the buster if that is later; "" when unknown or off."""
+    given = origin.last_modified or ""
+    if policy.use_last_modified and policy.last_modified_buster is None and _HTTP_DATE.fullmatch(given):
+        # The common case: the date is well formed and stays as it is, so that nobody needs to know which day it means.
+        return given
     at = _modified_at(origin, policy)
     return "" if at is None else http_date(at)
 
@@ -99,12 +104,14 @@ class Condition:
         """Tell whether the client has the result made of a source that was just downloaded."""
         if self.anything or validator in self.validators:
             return True
+        if self.since is None:
+            return False
         at = _modified_at(origin, self.policy)
-        return self.since is not None and at is not None and at <= self.since
+        return at is not None and at <= self.since
 
     def validator_of(self, origin: Origin) -> str:
         """Give the validator of a source that the origin calls unmodified; "" when none is known."""
-        if origin.etag is not None and ETAG + origin.etag in self.validators:
+        if origin.etag and is_validator(ETAG + origin.etag):
             return ETAG + origin.etag
         return self.validators[0] if self.validators else ""
 

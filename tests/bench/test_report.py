@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from bench.contenders import OURS, RAW
+from bench.contenders import FLOOR, OURS, RAW
 from bench.figures import Slice, Spread
 from bench.report import Report, markdown, rows_of, write
 
@@ -34,8 +34,15 @@ SLICES = (
 )
 
 
-def test_the_bar_comes_first_then_ourselves_then_the_peers() -> None:
-    assert [row.contender for row in rows_of(SLICES)] == [RAW, OURS, "ipx"]
+def test_the_bar_comes_first_then_the_floor_then_ourselves_then_the_peers() -> None:
+    slices = (*SLICES, turn(FLOOR, round=1, count=45))
+    assert [row.contender for row in rows_of(slices)] == [RAW, FLOOR, OURS, "ipx"]
+
+
+def test_the_floor_is_no_peer() -> None:
+    floor = rows_of((*SLICES, turn(FLOOR, round=1, count=45)))[1]
+    assert floor.of_raw.median == 0.9
+    assert floor.ours_over is None
 
 
 def test_ratios_are_against_the_bar_and_ours_over_the_peer() -> None:

@@ -20,10 +20,8 @@ NODE = Path(__file__).parent / "node"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("pictures")
-    gradient = pyvips.Image.xyz(400, 300)[0] * 0.6
-    gradient.bandjoin([gradient, gradient]).cast("uchar").copy(interpretation="srgb").jpegsave(
-        str(folder / "photo.jpg")
-    )
+    photo = (pyvips.Image.black(400, 300, bands=3) + pyvips.Image.xyz(400, 300)[0] * 0.6).cast("uchar")
+    photo.copy(interpretation="srgb").jpegsave(str(folder / "photo.jpg"))
     settings = {
         "IMGSERVE_KEY": KEY,
         "IMGSERVE_SALT": SALT,

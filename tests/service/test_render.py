@@ -138,7 +138,7 @@ async def test_a_client_that_has_the_result_costs_no_render(renderer: Renderer, 
 
 
 class NoPool:
-    threads, stuck = 1, 0
+    threads, stuck, pending, queue_size = 1, 0, 0, 0
 
     async def run(self, *_: object, **__: object) -> NoReturn:
         raise AssertionError("a render was asked for")

@@ -1,4 +1,4 @@
-"""Take the render threads of a server away for a while."""
+"""Take the render threads of a server away for a while, and wait for what is on its way."""
 
 from __future__ import annotations
 
@@ -27,3 +27,10 @@ async def block(pool: RenderPool) -> Callable[[], None]:
         gate.set()
 
     return release
+
+
+async def until(true: Callable[[], bool]) -> None:
+    """Let others run until something is so; fails after ten seconds."""
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110 - the state is that of code under test, which has no event for it
+            await asyncio.sleep(0)

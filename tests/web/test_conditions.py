@@ -101,6 +101,15 @@ def test_the_buster_makes_everything_as_new_as_itself() -> None:
     assert after.holds(TAGGED, Origin(last_modified=DATE))
 
 
+def test_a_304_of_the_origin_keeps_the_tag_of_the_result() -> None:
+    condition = read_condition(KEY, ON, f"{etag(KEY, DATED, ON)}, {etag(KEY, TAGGED, ON)}", None)
+    assert condition.validator_of(Origin(status=304, etag='"abc"')) == TAGGED
+    assert condition.validator_of(Origin(status=304)) == DATED
+    by_date = read_condition(KEY, ON, None, DATE)
+    assert by_date.validator_of(Origin(status=304, etag='"abc"')) == TAGGED
+    assert by_date.validator_of(Origin(status=304, etag="broken")) == ""
+
+
 def test_validators_can_be_switched_off() -> None:
     off = Validation(use_etag=False, use_last_modified=False)
     assert etag(KEY, TAGGED, off) == ""

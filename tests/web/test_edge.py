@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,7 +13,8 @@ from starlette.types import Message, Receive, Scope, Send
 from imgserve.errors import ImageRefused
 from imgserve.web.edge import Edge, EdgePolicy
 from imgserve.web.exchange import SCOPE_KEY, ClientGone, Exchange
-from tests.web.blocking import block
+from imgserve.web.responses import text_response
+from tests.web.blocking import block, until
 from tests.web.conftest import Start
 
 HTTP: Scope = {"type": "http", "method": "GET", "raw_path": b"/x", "headers": [], "client": None}
@@ -132,12 +134,28 @@ async def test_a_client_that_leaves_gives_its_place_in_the_queue_back(
     scope = {**HTTP, "path": path.decode(), "raw_path": path, "query_string": b"", "root_path": ""}
     with caplog.at_level(logging.WARNING, "imgserve.access"):
         task = asyncio.create_task(server.app(scope, wire.receive, wire.send))
-        while pool.pending < 2:
-            await asyncio.sleep(0)
+        await until(lambda: pool.pending == 2)
         wire.leave.set()
         await task
-    while pool.pending > 1:
-        await asyncio.sleep(0)
+    await until(lambda: pool.pending == 1)
     release()
     assert wire.sent == []
     assert "499" in caplog.text
+
+
+async def test_head_is_answered_without_the_body_that_get_has() -> None:
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[SCOPE_KEY].send(text_response("body"))
+
+    async def stream(scope: Scope, receive: Receive, send: Send) -> None:
+        async def chunks() -> AsyncIterator[bytes]:
+            yield b"body"
+
+        await scope[SCOPE_KEY].stream(200, (("content-length", "4"),), chunks())
+
+    for app in (page, stream):
+        for method, body in (("GET", b"body"), ("HEAD", b"")):
+            wire = Wire()
+            await edge(app, [])({**HTTP, "method": method}, wire.receive, wire.send)
+            assert (b"content-length", b"4") in wire.sent[0]["headers"]
+            assert b"".join(message["body"] for message in wire.sent[1:]) == body
