@@ -194,7 +194,9 @@ class Server:
     client_keep_alive_timeout: float = number(
         default=90, min=0, max=3600, doc="seconds an idle origin connection stays open"
     )
-    max_clients: int = integer(default=2048, min=0, doc="connections of a process at a time, 0 = no bound")
+    max_clients: int = integer(
+        default=2048, min=0, doc="image requests of a process at a time before the next is answered 429, 0 = no bound"
+    )
     secret: str = text(default="", doc="clients must send Authorization: Bearer <secret>")
     allow_origin: str = text(default="", doc="Access-Control-Allow-Origin of answers")
     user_agent: str = text(default="imgserve/%current_version", doc="User-Agent for origins")
@@ -396,6 +398,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         if field.name != "warnings"
     }
     settings = Settings(**made, warnings=tuple(_unknown(source)))
+    if not any("_KEY:" in problem or "_SALT:" in problem for problem in problems):
+        problems += _across_keys(settings.url)
     problems += _across(settings)
     if problems:
         raise ConfigError(problems)
@@ -421,22 +425,25 @@ def _read_group(cls: Any, environ: Mapping[str, str], problems: list[str]) -> An
 
 def _across(settings: Settings) -> Iterator[str]:
     """Check what no single variable can tell."""
-    if len(settings.url.key) != len(settings.url.salt):
-        yield (
-            f"IMGSERVE_KEY and IMGSERVE_SALT: expected as many salts as keys, "
-            f"got {len(settings.url.key)} keys and {len(settings.url.salt)} salts"
-        )
-    if not settings.url.key and not settings.url.allow_unsigned:
-        yield (
-            "IMGSERVE_KEY and IMGSERVE_SALT are not set: without them anybody could use this server. "
-            "Set both (hex-encoded), or IMGSERVE_ALLOW_UNSIGNED=true for development"
-        )
     for name in ("watermark", "fallback"):
         part = getattr(settings, name)
         stem = "watermark" if name == "watermark" else "fallback_image"
         given = [kind for kind in ("data", "path", "url") if getattr(part, f"{stem}_{kind}")]
         if len(given) > 1:
             yield f"IMGSERVE_{stem.upper()}_DATA, _PATH and _URL: expected one of them, got {' and '.join(given)}"
+
+
+def _across_keys(url: Url) -> Iterator[str]:
+    if len(url.key) != len(url.salt):
+        yield (
+            f"IMGSERVE_KEY and IMGSERVE_SALT: expected as many salts as keys, "
+            f"got {len(url.key)} keys and {len(url.salt)} salts"
+        )
+    if not url.key and not url.allow_unsigned:
+        yield (
+            "IMGSERVE_KEY and IMGSERVE_SALT are not set: without them anybody could use this server. "
+            "Set both (hex-encoded), or IMGSERVE_ALLOW_UNSIGNED=true for development"
+        )
 
 
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:

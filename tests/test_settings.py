@@ -82,7 +82,8 @@ def test_all_mistakes_are_reported_together() -> None:
 def test_keys_and_salts_pair() -> None:
     assert settings.load({"IMGSERVE_KEY": "aa,bb", "IMGSERVE_SALT": "cc,dd"}).url.key == ("aa", "bb")
     assert "2 keys and 1 salts" in problems(IMGSERVE_KEY="aa,bb", IMGSERVE_SALT="cc")[0]
-    assert "hex" in problems(IMGSERVE_KEY="secret!", IMGSERVE_SALT="cc")[0]
+    assert len(found := problems(IMGSERVE_KEY="secret!", IMGSERVE_SALT="cc")) == 1
+    assert "hex" in found[0]
 
 
 def test_secrets_do_not_appear_in_messages() -> None:

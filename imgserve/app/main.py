@@ -22,6 +22,7 @@ from imgserve.app.recycle import leave, recycle_when_stuck
 from imgserve.app.services import Services, build_services
 from imgserve.app.sources import wait_for
 from imgserve.errors import ConfigError
+from imgserve.service.admission import Admission
 from imgserve.service.readiness import Readiness
 from imgserve.settings import Settings
 from imgserve.web.edge import Edge, EdgePolicy, Endpoint
@@ -79,7 +80,11 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
         prefix=prefix,
     )
     image = ImageEndpoint(
-        reader=reader, renderer=services.renderer, delivery=services.delivery, fallback=services.fallback
+        reader=reader,
+        renderer=services.renderer,
+        delivery=services.delivery,
+        admission=Admission(settings.server.max_clients),
+        fallback=services.fallback,
     )
     policy = EdgePolicy(
         timeout_s=settings.server.timeout,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from imgserve.app.cpus import cpu_count
 from imgserve.app.engine import default_intent, engine_config
 from imgserve.app.grammar import build_grammar
 from imgserve.app.pictures import Place, load_picture
@@ -160,11 +160,6 @@ def _fallback(settings: Settings, intent: Intent) -> Fallback | None:
 
 #: A picture cannot be an interim answer.
 _FIRST_FINAL_STATUS = 200
-
-
-def cpu_count() -> int:
-    """Count the CPUs that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def render_threads(settings: Settings) -> int:

@@ -14,7 +14,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from imgserve.app import check
-from imgserve.app.services import cpu_count, stop_timeout_s
+from imgserve.app.cpus import cpu_count
+from imgserve.app.services import stop_timeout_s
 from imgserve.cli.address import BACKLOG, address_of, listen
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.errors import ConfigError

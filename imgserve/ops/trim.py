@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Self
 
 import pyvips
 
 from imgserve.engine.colour import space_of, to_working_space
 from imgserve.engine.frame import Frame
+from imgserve.engine.intent import Intent
 from imgserve.ops.behaviour import Transform
 from imgserve.spec.op import Op, Pages, Stage, op
 from imgserve.spec.params import colour, flag, integer, number
-from imgserve.spec.values import Colour
+from imgserve.spec.values import Colour, ResizingType
 
 #: What transparent pixels count as: a colour that pictures do not have.
 _MAGENTA = (255, 0, 255)
@@ -61,7 +63,10 @@ def _centred(start: int, size: int, whole: int) -> tuple[int, int]:
 
 @op("autocrop", "acr", stage=Stage.TRIM, example="autocrop:50:10", pages=Pages.SKIP, own=True)
 class AutoCrop(Transform):
-    """Cut to the subject: all that is neither transparent nor, in an opaque picture, of the background's colour."""
+    """Cut to the subject: all that is neither transparent nor, in an opaque picture, of the background's colour.
+
+    The subject is never cut: `fill` shows more of what surrounds it, and is filled up as by `extend` beyond that.
+    """
 
     margin: int = integer(min=0, default=0, doc="source pixels that stay around the subject")
     threshold: float = number(min=0, max=255, default=10.0, doc="how far a pixel may be from nothing")
@@ -69,15 +74,23 @@ class AutoCrop(Transform):
     def merge(self, earlier: Self) -> Self:
         return self
 
+    def configure(self, intent: Intent) -> Intent:
+        if intent.resizing_type not in (ResizingType.FILL, ResizingType.FILL_DOWN):
+            return intent
+        return dataclasses.replace(intent, resizing_type=ResizingType.FIT, extend=True)
+
     def apply(self, frame: Frame) -> Frame:
         frame = to_working_space(frame).in_memory()
         image = frame.image
         left, top, width, height = self._subject(image)
         if not width or not height:
             return frame
-        right, bottom = min(image.width, left + width + self.margin), min(image.height, top + height + self.margin)
-        left, top = max(0, left - self.margin), max(0, top - self.margin)
-        return frame.cut(image.crop(left, top, right - left, bottom - top)).in_memory()
+        horizontal = _widened(left, width, by=self.margin, whole=image.width)
+        vertical = _widened(top, height, by=self.margin, whole=image.height)
+        if frame.intent.extend:
+            horizontal, vertical = _shaped(frame, horizontal, vertical)
+        box = (horizontal[0], vertical[0], horizontal[1], vertical[1])
+        return frame.cut(image.crop(*box)).in_memory()
 
     def _subject(self, image: pyvips.Image) -> tuple[int, int, int, int]:
         if image.hasalpha():
@@ -91,6 +104,28 @@ class AutoCrop(Transform):
         rgb = image if space_of(image) == "srgb" else image.colourspace("srgb")
         box = rgb.find_trim(threshold=self.threshold, background=_corner_colour(rgb))
         return box[0], box[1], box[2], box[3]
+
+
+def _widened(start: int, size: int, *, by: int, whole: int) -> tuple[int, int]:
+    """Give start and size of a stretch with up to `by` more on both sides."""
+    first, last = max(0, start - by), min(whole, start + size + by)
+    return first, last - first
+
+
+def _shaped(frame: Frame, horizontal: tuple[int, int], vertical: tuple[int, int]) -> tuple[tuple[int, int], ...]:
+    """Take more of the source in, towards the aspect ratio of the result, as far as the source reaches."""
+    layout, image = frame.layout, frame.image
+    if not layout.target_width or not layout.target_height:
+        return horizontal, vertical
+    ratio = layout.target_width / layout.target_height
+    if layout.turned(frame.intent.rotate):
+        ratio = 1 / ratio
+    more_x = max(0, round(vertical[1] * ratio) - horizontal[1])
+    more_y = max(0, round(horizontal[1] / ratio) - vertical[1])
+    return (
+        _widened(*horizontal, by=more_x // 2, whole=image.width),
+        _widened(*vertical, by=more_y // 2, whole=image.height),
+    )
 
 
 def _corner_colour(image: pyvips.Image) -> list[float]:

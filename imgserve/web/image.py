@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from imgserve.engine.formats import FORMATS
 from imgserve.errors import ImageError, ImgserveError, SourceError
 from imgserve.plan.model import Plan
+from imgserve.service.admission import Admission
 from imgserve.service.render import Made, Renderer, Unchanged, intent_of
 from imgserve.web.conditions import Condition, etag, read_condition
 from imgserve.web.delivery import Delivery
@@ -35,11 +36,16 @@ class ImageEndpoint:
     reader: PlanReader
     renderer: Renderer
     delivery: Delivery
+    admission: Admission
     fallback: Fallback | None = None
     clock: Callable[[], float] = time.time
 
     async def __call__(self, exchange: Exchange) -> None:
         plan = self.reader.read(exchange, exchange.raw_path)
+        with self.admission.place():
+            await self._serve(exchange, plan)
+
+    async def _serve(self, exchange: Exchange, plan: Plan) -> None:
         async with exchange.connected():
             if is_raw(plan):
                 await send_raw(exchange, plan, self.renderer, self.delivery, now=self.clock())

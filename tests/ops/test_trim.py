@@ -6,7 +6,7 @@ import pytest
 import pyvips
 
 from imgserve.ops.trim import AutoCrop, Trim
-from imgserve.spec.values import Colour
+from imgserve.spec.values import Colour, ResizingType
 from tests.engine.pictures import FILL, decoded, deep, digest, digest_of, jpeg, make, photo, pixel, plain, png, turned
 
 INNER = photo(60, 40)
@@ -112,3 +112,17 @@ def test_a_subject_in_the_top_left_corner_is_not_taken_for_the_background() -> N
     source = red.embed(0, 0, 80, 60, extend="background", background=[255, 255, 255])
     got = decoded(make(png(source), AutoCrop()).data)
     assert (got.width, got.height, pixel(got, 10, 10)[:3]) == (20, 20, [255, 0, 0])
+
+
+def test_autocrop_with_fill_shows_the_whole_subject_and_more_of_what_surrounds_it() -> None:
+    source = png(framed(GREEN, left=100, right=100))
+    got = decoded(make(source, AutoCrop(), width=120, height=40, resizing_type=ResizingType.FILL).data)
+    assert digest(got) == digest(framed(GREEN, left=30, right=30, top=0, bottom=0))
+
+
+def test_autocrop_with_fill_is_filled_up_where_the_source_ends() -> None:
+    source = framed(GREEN, left=2, right=2, top=2, bottom=2)
+    got = decoded(make(png(source), AutoCrop(), width=120, height=40, resizing_type=ResizingType.FILL).data)
+    assert (got.width, got.height) == (120, 40)
+    assert pixel(got, 0, 20)[3] == 0
+    assert pixel(got, 60, 20)[3] == 255

@@ -133,3 +133,16 @@ async def test_lost_render_threads_are_a_503(start: Start) -> None:
     server.services.renderer.pool.stuck = 0
     assert answer.status_code == 503
     assert int(answer.headers["retry-after"]) >= 1
+
+
+async def test_more_images_at_a_time_than_permitted_are_429_and_health_is_not(start: Start, origin: Origin) -> None:
+    gate = asyncio.Event()
+    origin.at["/slow.jpg"] = Answer(body=jpeg(), gate=gate)
+    server = await start(MAX_CLIENTS="1")
+    slow = asyncio.create_task(server.get(f"/w:20/plain/{origin.base}/slow.jpg"))
+    await origin.arrived.wait()
+    refused, health = await server.get(LOCAL), await server.client.get("/health")
+    gate.set()
+    assert (await slow).status_code == 200
+    assert (refused.status_code, health.status_code) == (429, 200)
+    assert (await server.get(LOCAL)).status_code == 200

@@ -25,8 +25,8 @@ class Example:
         return signer.url(f"local:///{self.picture}", *self.options, presets=self.presets)
 
 
-#: A grid tile is filled; an object that was cut out is better shown whole.
-_WHOLE: Final = ("resizing_type:fit", "extend:1", "background:f4f3f1")
+#: What cut-out objects stand on.
+_PAPER: Final = ("background:f4f3f1",)
 
 #: Presets that want something special: transparency, another shape. The others show the product shot.
 _SPECIAL: Final = {
@@ -37,7 +37,7 @@ _SPECIAL: Final = {
 
 #: What presets and options do together.
 _MORE: Final = (
-    Example("bg-removed:shadow:grid", _CUTOUT, ("bg-removed", "shadow", "grid"), _WHOLE),
+    Example("bg-removed:shadow:grid", _CUTOUT, ("bg-removed", "shadow", "grid"), _PAPER),
     Example("EXIF orientation obeyed", "portrait.jpg", ("medium",)),
     Example("animation as WebP", "orbit.gif", (), ("width:160", "format:webp")),
     Example("SVG as PNG", "logo.svg", (), ("width:256", "format:png")),
