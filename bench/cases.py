@@ -45,5 +45,5 @@ def cases_named(names: str) -> tuple[Case, ...]:
     by_name = {case.format: case for case in CASES}
     unknown = [name for name in names.split(",") if name not in by_name]
     if unknown:
-        raise ValueError(f"formats: got {unknown[0]!r}, expected a list of {', '.join(by_name)}")
+        raise ValueError(f"got {unknown[0]!r}, expected a list of {', '.join(by_name)}")
     return tuple(by_name[name] for name in names.split(","))

@@ -53,7 +53,7 @@ def peer_named(name: str) -> Peer:
     for peer in PEERS:
         if peer.name == name:
             return peer
-    raise ValueError(f"peers: got {name!r}, expected a list of {', '.join(peer.name for peer in PEERS)}")
+    raise ValueError(f"got {name!r}, expected a list of {', '.join(peer.name for peer in PEERS)}")
 
 
 def install() -> None:

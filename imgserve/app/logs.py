@@ -49,11 +49,15 @@ def visible_path(raw_path: bytes, *, prefix: str = "", source: str = "") -> str:
 
 
 def _printed(text: str) -> str:
+    if text.isascii() and text.isprintable() and " " not in text:
+        return text
     return _NOT_VISIBLE.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _without_secrets(text: str) -> str:
-    return _QUERY.sub(r"\1***", _USER.sub(r"\1\2***@", text))
+    if "@" in text or "%40" in text:
+        text = _USER.sub(r"\1\2***@", text)
+    return _QUERY.sub(r"\1***", text) if "?" in text or "%3" in text else text
 
 
 def log_exchange(exchange: Exchange, *, prefix: str = "") -> None:
@@ -137,6 +141,8 @@ def configure_logging(settings: Settings) -> None:
     """Set the process' logging up; for entry points only, a library leaves it alone."""
     handler = logging.StreamHandler()
     handler.setFormatter(_FORMATTERS[settings.server.log_format]())
+    # No line says which thread, process or task wrote it: looking that up would cost a fifth of the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=_LEVELS[settings.server.log_level], handlers=[handler], force=True)
     # libvips tells of every thread pool at INFO.
     logging.getLogger("pyvips").setLevel(logging.WARNING)

@@ -12,7 +12,8 @@ from imgserve.app.grammar import build_grammar
 from imgserve.app.pictures import Place, load_picture
 from imgserve.app.sources import build_sources
 from imgserve.engine.intent import EngineConfig, Intent
-from imgserve.engine.pool import RenderPool, configure_libvips
+from imgserve.engine.libvips import configure_libvips
+from imgserve.engine.pool import RenderPool
 from imgserve.engine.version import engine_version
 from imgserve.errors import ConfigError
 from imgserve.plan.signing import Signer, key_pairs

@@ -17,7 +17,7 @@ from rich.table import Table
 from imgserve import __version__
 from imgserve.app import check
 from imgserve.cli.formats import Trial, blocked_loaders, library_versions, try_formats
-from imgserve.engine.pool import configure_libvips
+from imgserve.engine.libvips import configure_libvips
 from imgserve.errors import ConfigError
 from imgserve.settings import load
 

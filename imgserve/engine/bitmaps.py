@@ -1,13 +1,14 @@
-"""Windows bitmaps and icons, which libvips cannot read or write: Pillow does, this converts."""
+"""Windows bitmaps, which libvips cannot read or write: Pillow does most of it, this converts."""
 
 from __future__ import annotations
 
 import io
 import struct
+from dataclasses import dataclass
 from typing import Final
 
 import pyvips
-from PIL import BmpImagePlugin, IcoImagePlugin, Image
+from PIL import BmpImagePlugin, Image
 
 from imgserve.engine import tags
 from imgserve.engine.intent import Limits
@@ -27,22 +28,24 @@ _BROKEN: Final = (
     Image.DecompressionBombError,
 )
 
-_PNG_SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
-_ICON_DIRECTORY: Final = struct.Struct("<HHH")
-_ICON_ENTRY: Final = struct.Struct("<BBBBHHII")
-#: An icon has at most 256x256 pixels of 4 bytes; more than this is not one (imgproxy has the same bound).
-_MAX_ICON_BYTES: Final = 10 * 1024 * 1024
 #: BITMAPFILEHEADER (14 bytes) and BITMAPINFOHEADER up to the bit count.
 _BMP_HEAD: Final = struct.Struct("<2sIHHIIiiHH")
 _INFO_HEADER_LENGTH: Final = 40
 _V5_HEADER_LENGTH: Final = 124
-_BI_RGB, _BI_BITFIELDS = 0, 3
+_BI_RGB, _BI_RLE8, _BI_RLE4, _BI_BITFIELDS = 0, 1, 2, 3
+#: What follows a zero in run-length encoded rows: end of the line, (1, end of the picture,) go right and on.
+_RLE_LINE, _RLE_DELTA = 0, 2
+#: More bits than these are colours and not numbers in a palette.
+MAX_INDEX_BITS: Final = 8
+_MASKS_565: Final = (0xF800, 0x7E0, 0x1F)
+#: Pillow spreads 5 and 6 bits over all of 0..255; this takes the spread bits away again, for red, green and blue.
+_UNSPREAD_565: Final = [value & keep for keep in (0xF8, 0xFC, 0xF8) for value in range(256)]
 _LCS_SRGB: Final = b"BGRs"
 _LCS_GM_IMAGES: Final = 4
 
 
-def _broken(what: str) -> ImageRefused:
-    return ImageRefused(f"The source is broken: it begins like {what} but cannot be read as one.")
+def _broken() -> ImageRefused:
+    return ImageRefused("The source is broken: it begins like a BMP but cannot be read as one.")
 
 
 def _check_size(width: int, height: int, limits: Limits) -> None:
@@ -54,86 +57,171 @@ def _check_size(width: int, height: int, limits: Limits) -> None:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Head:
+    """What the headers of a BMP say."""
+
+    #: Where the pixels begin, and how long the information header is, from byte 14 on.
+    offset: int
+    length: int
+    width: int
+    height: int
+    #: The first row in the file is the upper one.
+    top_down: bool
+    bits: int
+    compression: int
+    colours: int
+    #: Bits of red, green, blue and alpha in a pixel; 0 where the header has no mask.
+    masks: tuple[int, int, int, int]
+
+    @staticmethod
+    def of(data: bytes) -> _Head:
+        _, _, _, _, offset, length, width, height, _, bits = _BMP_HEAD.unpack_from(data)
+        compression, colours = struct.unpack_from("<I12xI", data, 30)
+        # Masks are part of newer headers, and come after the oldest one when it says that they do.
+        room = length - _INFO_HEADER_LENGTH
+        if not room and compression == _BI_BITFIELDS:
+            room = offset - 14 - length
+        masks = [int.from_bytes(data[at : at + 4], "little") for at in range(54, 54 + min(room, 16) // 4 * 4, 4)]
+        masks += [0] * (4 - len(masks))
+        return _Head(
+            offset=offset,
+            length=length,
+            width=width,
+            height=abs(height),
+            top_down=height < 0,
+            bits=bits,
+            compression=compression,
+            colours=colours or (1 << bits if bits <= MAX_INDEX_BITS else 0),
+            masks=(masks[0], masks[1], masks[2], masks[3]),
+        )
+
+    @property
+    def indexed(self) -> bool:
+        return self.bits in (1, 2, 4, MAX_INDEX_BITS) and self.compression in (_BI_RGB, _BI_RLE8, _BI_RLE4)
+
+    @property
+    def alpha(self) -> bool:
+        """The fourth byte of a pixel is alpha: newer headers have a mask that says so, the oldest implies it."""
+        if self.bits != 32:
+            return False
+        return bool(self.masks[3]) if any(self.masks) else self.length == _INFO_HEADER_LENGTH
+
+    @property
+    def is_565(self) -> bool:
+        return self.bits == 16 and self.compression == _BI_BITFIELDS and self.masks[:3] == _MASKS_565
+
+    @property
+    def order(self) -> int:
+        """Give the order of rows as Pillow numbers it."""
+        return 1 if self.top_down else -1
+
+
 def load_bmp(data: bytes, limits: Limits) -> pyvips.Image:
-    """Decode a BMP into 3 or 4 bands of sRGB; a palette is remembered for saving."""
+    """Decode a BMP into 3 or 4 bands of sRGB; a palette is remembered for saving.
+
+    Pixels are those of imgproxy's own decoder where they differ from Pillow's: 5 and 6 bits are not spread to 8, and
+    what a run-length encoded picture leaves out is black.
+    """
     try:
-        with BmpImagePlugin.BmpImageFile(io.BytesIO(data)) as picture:
-            _check_size(*picture.size, limits)
-            alpha = _has_alpha(data)
-            paletted = picture.mode in ("1", "L", "P")
-            colours = len(picture.palette.colors) if picture.mode == "P" and picture.palette else 2
-            if picture.mode == "L":
-                colours = 256
-            rgba = _raw_alpha(data, picture) if alpha else picture.convert("RGB")
-            pixels = rgba.tobytes()
+        (length,) = struct.unpack_from("<I", data, 14)
+        head = _Head.of(data) if length >= _INFO_HEADER_LENGTH else None
+        if head is not None:
+            _check_size(head.width, head.height, limits)
+        if head is not None and head.indexed:
+            picture = _indexed(data, head)
+        else:
+            picture = _direct(data, head, limits)
+        pixels = picture.tobytes()
     except _BROKEN as error:
-        raise _broken("a BMP") from error
-    image = pyvips.Image.new_from_memory(pixels, rgba.width, rgba.height, len(rgba.getbands()), "uchar")
+        raise _broken() from error
+    image = pyvips.Image.new_from_memory(pixels, picture.width, picture.height, len(picture.getbands()), "uchar")
     image = image.copy(interpretation="srgb")
-    if paletted:
-        depth = 8 if colours > 16 else 4 if colours > 4 else 2 if colours > 2 else 1
+    if head is not None and head.indexed:
         tags.put_integer(image, "palette", 1)
-        tags.put_integer(image, "bits-per-sample", depth)
+        tags.put_integer(image, "bits-per-sample", _depth(head.colours))
     return image
 
 
-def _has_alpha(data: bytes) -> bool:
-    """Tell whether the fourth byte of 32-bit pixels is alpha: newer headers have a mask that says so."""
-    _, _, _, _, _, length, _, _, _, bits = _BMP_HEAD.unpack_from(data)
-    if bits != 32:
-        return False
-    if length <= _INFO_HEADER_LENGTH:
-        return bool(length == _INFO_HEADER_LENGTH)
-    # The masks of red, green, blue and alpha follow the 40 bytes of the oldest header.
-    (mask,) = struct.unpack_from("<I", data, 14 + _INFO_HEADER_LENGTH + 12)
-    return bool(mask)
+def _depth(colours: int) -> int:
+    return 8 if colours > 16 else 4 if colours > 4 else 2 if colours > 2 else 1
 
 
-def _raw_alpha(data: bytes, picture: Image.Image) -> Image.Image:
-    """Read 32-bit pixels as BGRA, which Pillow would give without alpha."""
-    if picture.mode == "RGBA":
-        return picture.convert("RGBA")
-    offset = struct.unpack_from("<I", data, 10)[0]
-    height = struct.unpack_from("<i", data, 22)[0]
-    width = picture.width
-    rows = data[offset : offset + width * 4 * abs(height)]
-    return Image.frombytes("RGBA", picture.size, rows, "raw", "BGRA", width * 4, 1 if height < 0 else -1)
+def _indexed(data: bytes, head: _Head) -> Image.Image:
+    size = (head.width, head.height)
+    first = 14 + head.length
+    palette = data[first : first + 4 * min(head.colours, 1 << head.bits)]
+    # Some writers leave out how far the pixels are.
+    start = head.offset if head.offset > first else first + len(palette)
+    gaps: Image.Image | None = None
+    if head.compression == _BI_RGB:
+        stride = (head.width * head.bits + 31) // 32 * 4
+        rows = data[start : start + stride * head.height]
+        mode = f"P;{head.bits}" if head.bits < MAX_INDEX_BITS else "P"
+        picture = Image.frombytes("P", size, rows, "raw", mode, stride, head.order)
+    else:
+        indices, missing = _run_lengths(data, start, head)
+        picture = Image.frombytes("P", size, indices, "raw", "P", 0, head.order)
+        if any(missing):
+            gaps = Image.frombytes("L", size, missing, "raw", "L", 0, head.order)
+    picture.putpalette(palette, "BGRX")
+    picture = picture.convert("RGB")
+    if gaps is not None:
+        picture.paste((0, 0, 0), mask=gaps)
+    return picture
 
 
-def load_ico(data: bytes, limits: Limits) -> pyvips.Image:
-    """Open the largest picture of an icon file; one that is a PNG keeps its bands."""
-    try:
-        entry, inner = _largest_icon(data)
-    except struct.error as error:
-        raise _broken("an icon") from error
-    if inner.startswith(_PNG_SIGNATURE):
-        return pyvips.Image.pngload_buffer(inner, access="sequential")
-    try:
-        # Sizes as the bitmap says, whose height counts its mask too: Pillow warns where the directory says another.
-        _, width, height = struct.unpack_from("<Iii", inner)
-        head = _ICON_ENTRY.pack(width % 256, (height // 2) % 256, *entry[2:6], len(inner), 22)
-        single = _ICON_DIRECTORY.pack(0, 1, 1) + head + inner
-        with IcoImagePlugin.IcoImageFile(io.BytesIO(single)) as picture:
-            _check_size(*picture.size, limits)
-            rgba = picture.convert("RGBA")
-            pixels = rgba.tobytes()
-    except _BROKEN as error:
-        raise _broken("an icon") from error
-    image = pyvips.Image.new_from_memory(pixels, rgba.width, rgba.height, 4, "uchar")
-    return image.copy(interpretation="srgb")
+def _run_lengths(data: bytes, start: int, head: _Head) -> tuple[bytes, bytes]:
+    """Expand run-length encoded rows into one byte a pixel; also give 255 for every pixel that none was said for."""
+    width = head.width
+    indices = bytearray(width * head.height)
+    missing = bytearray(b"\xff") * (width * head.height)
+    at, x, y = start, 0, 0
+    while y < head.height:
+        count, value = data[at], data[at + 1]
+        at += 2
+        if count:
+            run = _unpacked(bytes((value,)) * count, head.bits)[:count]
+        elif value > _RLE_DELTA:
+            # Pixels one by one, filled up to an even number of bytes.
+            size = (value * head.bits + 15) // 16 * 2
+            run = _unpacked(data[at : at + size], head.bits)[:value]
+            at += size
+        elif value == _RLE_DELTA:
+            x, y = min(x + data[at], width), y + data[at + 1]
+            at += 2
+            continue
+        elif value == _RLE_LINE:
+            x, y = 0, y + 1
+            continue
+        else:
+            break
+        # A row that is too long does not run on into the next.
+        run = run[: width - x]
+        place = y * width + x
+        indices[place : place + len(run)] = run
+        missing[place : place + len(run)] = bytes(len(run))
+        x += len(run)
+    return bytes(indices), bytes(missing)
 
 
-def _largest_icon(data: bytes) -> tuple[tuple[int, ...], bytes]:
-    _, _, count = _ICON_DIRECTORY.unpack_from(data)
-    best: tuple[int, ...] | None = None
-    for index in range(min(count, 256)):
-        entry = _ICON_ENTRY.unpack_from(data, _ICON_DIRECTORY.size + index * _ICON_ENTRY.size)
-        # 0 stands for 256.
-        if best is None or entry[0] > best[0] or entry[1] > best[1] or not entry[0] or not entry[1]:
-            best = entry
-    if best is None or best[6] > _MAX_ICON_BYTES:
-        raise _broken("an icon")
-    return best, data[best[7] : best[7] + best[6]]
+def _unpacked(packed: bytes, bits: int) -> bytes:
+    if bits == MAX_INDEX_BITS:
+        return packed
+    return bytes(half for both in packed for half in (both >> 4, both & 15))
+
+
+def _direct(data: bytes, head: _Head | None, limits: Limits) -> Image.Image:
+    with BmpImagePlugin.BmpImageFile(io.BytesIO(data)) as picture:
+        _check_size(*picture.size, limits)
+        if head is None or not head.alpha:
+            rgb = picture.convert("RGB")
+            return rgb.point(_UNSPREAD_565) if head is not None and head.is_565 else rgb
+        if picture.mode == "RGBA":
+            return picture.convert("RGBA")
+    # Pillow takes the fourth byte for padding.
+    rows = data[head.offset : head.offset + head.width * 4 * head.height]
+    return Image.frombytes("RGBA", (head.width, head.height), rows, "raw", "BGRA", head.width * 4, head.order)
 
 
 def _as_8_bit_rgb(image: pyvips.Image) -> pyvips.Image:
@@ -183,10 +271,3 @@ def save_bmp(image: pyvips.Image) -> bytes:
         0,
     )
     return header + rows
-
-
-def save_ico(image: pyvips.Image, png: bytes) -> bytes:
-    """Wrap an encoded PNG of the picture, at most 256 pixels a side, as an icon file of one picture."""
-    bits = 32 if image.hasalpha() else 24
-    entry = _ICON_ENTRY.pack(image.width % 256, image.height % 256, 0, 0, 1, bits, len(png), 22)
-    return _ICON_DIRECTORY.pack(0, 1, 1) + entry + png

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyvips
 
-from imgserve.engine import bitmaps, tags
+from imgserve.engine import bitmaps, icons, tags
 from imgserve.engine.formats import FORMATS
 from imgserve.engine.frame import Frame
 from imgserve.engine.rounding import scale
@@ -124,7 +124,7 @@ def _bmp(frame: Frame, _quality: int) -> bytes:
 
 
 def _ico(frame: Frame, _quality: int) -> bytes:
-    return bitmaps.save_ico(frame.image, _save(frame, "pngsave_buffer"))
+    return icons.save_ico(frame.image, _save(frame, "pngsave_buffer"))
 
 
 _SAVERS: Final[dict[str, Saver]] = {

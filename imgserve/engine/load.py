@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyvips
 
-from imgserve.engine import bitmaps, tags
+from imgserve.engine import bitmaps, icons, tags
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.formats import FORMATS, sniff
 from imgserve.engine.intent import EngineConfig, Intent, Limits
@@ -15,7 +16,7 @@ from imgserve.errors import ImageRefused, UnsupportedImage
 
 #: SVG is sized in CSS pixels (96 to the inch), libvips counts points (72).
 SVG_DPI: Final = 96.0
-SVG_SCALE: Final = 72.0 / SVG_DPI
+POINT_DPI: Final = 72.0
 
 #: The classes of libvips that the loaders here need; every other one stays blocked.
 LOADERS: Final = (
@@ -58,7 +59,9 @@ def open_source(data: bytes, *, intent: Intent, config: EngineConfig, deadline: 
     """Read the header of a source's first page."""
     name = detect(data)
     if intent.enforce_thumbnail and FORMATS[name].thumbnail:
-        return Opened(load_thumbnail(data, deadline=deadline), name, thumbnail=True)
+        # A broken thumbnail is no loss: the picture itself is there.
+        with contextlib.suppress(pyvips.Error):
+            return Opened(load_thumbnail(data, deadline=deadline), name, thumbnail=True)
     return Opened(load(data, name, config=config, deadline=deadline, limits=intent.limits), name)
 
 
@@ -74,7 +77,7 @@ def load(
 ) -> pyvips.Image:
     """Open bytes of a known format, `shrink` times smaller where the loader can do that."""
     if name in ("bmp", "ico"):
-        image = bitmaps.load_bmp(data, limits) if name == "bmp" else bitmaps.load_ico(data, limits)
+        image = bitmaps.load_bmp(data, limits) if name == "bmp" else icons.load_ico(data, limits)
     else:
         operation, options = _loader(name, config, shrink=shrink, pages=pages)
         image = pyvips.Operation.call(operation, data, access="sequential", **options)
@@ -94,7 +97,9 @@ def _loader(name: str, config: EngineConfig, *, shrink: float, pages: int) -> tu
         case "gif":
             return "gifload_buffer", {"n": pages}
         case "svg":
-            return "svgload_buffer", {"dpi": SVG_DPI, "scale": SVG_SCALE / shrink, "unlimited": config.svg_unlimited}
+            # In this order of operations: the last bit can decide how a size is rounded.
+            scale = 1.0 / shrink * POINT_DPI / SVG_DPI
+            return "svgload_buffer", {"dpi": SVG_DPI, "scale": scale, "unlimited": config.svg_unlimited}
         case "tiff":
             return "tiffload_buffer", {"n": pages, "unlimited": config.tiff_unlimited}
         case _:

@@ -41,6 +41,8 @@ def strip(frame: Frame) -> Frame:
     if not frame.intent.strip_metadata:
         return frame
     image = frame.image.copy(xres=_RESOLUTION, yres=_RESOLUTION)
+    # AVIF has an orientation besides EXIF's, which the saver takes for no metadata.
+    tags.remove(image, "orientation")
     kept = ["icc"]
     if frame.intent.keep_copyright:
         for name, keep, reduce in ((_IPTC, "iptc", authors_of_iptc), (_XMP, "xmp", authors_of_xmp)):

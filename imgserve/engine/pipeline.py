@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -148,7 +149,7 @@ def _first_frame(
     vector_shrink = 1.0
     if pages > 1:
         image = loading.reload_animated(opened, source, intent=intent, config=config, deadline=deadline)
-        pages = image.height // size[1]
+        pages = image.height // image.get_page_height()
     elif not opened.thumbnail:
         image = animation.single(image)
         if vector:
@@ -195,7 +196,7 @@ def _guarded_vector(
     pixels = image.width * image.height
     if not bound or pixels <= bound:
         return image, 1.0
-    shrink = (pixels / bound) ** 0.5
+    shrink = math.sqrt(pixels / bound)
     smaller = loading.load(source, "svg", config=config, deadline=deadline, limits=intent.limits, shrink=shrink)
     return smaller, shrink
 

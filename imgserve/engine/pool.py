@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-import pyvips
-from PIL import Image
-
 from imgserve.engine.deadline import Deadline
-from imgserve.engine.load import LOADERS
-from imgserve.errors import QueueFull, RenderTimeout, Unavailable
+from imgserve.errors import QueueFull, Unavailable
 
 T = TypeVar("T")
 
@@ -30,28 +27,19 @@ GRACE_S: Final = 5.0
 RETRY_AFTER_S: Final = 1
 
 
-def configure_libvips() -> None:
-    """Set libvips and Pillow up for a server; once per process, before the first picture, never before a fork.
+@dataclass(slots=True, eq=False)
+class _Task:
+    """One piece of work; all but `started` belongs to the event loop's thread."""
 
-    One thread per operation (renders run side by side), no operation cache (every picture is new), and only the loaders
-    that are meant to read untrusted bytes.
-    """
-    pyvips.concurrency_set(1)  # type: ignore[attr-defined] # missing in the stubs
-    pyvips.cache_set_max(0)
-    pyvips.cache_set_max_mem(0)
-    pyvips.cache_set_max_files(0)
-    pyvips.operation_block_set("VipsForeignLoad", True)
-    for loader in LOADERS:
-        pyvips.operation_block_set(loader, False)
-    # libvips puts pieces of broken files into its messages, and pyvips fails on those that are not UTF-8: its error
-    # would become another one, and a warning a traceback on stderr.
-    pyvips._to_string = pyvips.error._to_string = _message  # type: ignore[assignment]  # noqa: SLF001
-    # Sizes are checked here, with the limits of the request; Pillow would print warnings at a bound of its own.
-    Image.MAX_IMAGE_PIXELS = None
-
-
-def _message(text: Any) -> str:
-    return "" if text == pyvips.ffi.NULL else pyvips.ffi.string(text).decode("utf-8", "replace")
+    work: Callable[[], Any] | None
+    deadline: Deadline
+    loop: asyncio.AbstractEventLoop
+    waiter: asyncio.Future[Any]
+    started: bool = False
+    finished: bool = False
+    #: It takes a place in the pool.
+    counted: bool = True
+    stuck: bool = False
 
 
 class RenderPool:
@@ -67,7 +55,7 @@ class RenderPool:
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         for number in range(threads):
             threading.Thread(target=self._serve, name=f"render-{number}", daemon=True).start()
 
@@ -87,72 +75,69 @@ class RenderPool:
         if self._pending >= self.threads + self.queue_size:
             raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
         loop = asyncio.get_running_loop()
-        future: Future[T] = Future()
+        waiter: asyncio.Future[T] = loop.create_future()
+        task = _Task(work, deadline, loop, waiter)
+        left_s = deadline.remaining_s
+        timer = loop.call_later(left_s, self._expire, task) if math.isfinite(left_s) else None
         self._pending += 1
         self._idle.clear()
-        future.add_done_callback(lambda _: self._tell(loop))
-        self._work.put((future, lambda: _on_time(work, deadline)))
-        waiter = asyncio.wrap_future(future)
+        self._tasks.put(task)
         try:
-            async with asyncio.timeout(min(deadline.remaining_s, threading.TIMEOUT_MAX)):
-                return await asyncio.shield(waiter)
-        except TimeoutError as error:
-            if waiter.done() and not waiter.cancelled():
-                # The work's own error, or it made it in the last moment.
-                return waiter.result()
-            raise self._give_up(waiter, future, deadline, loop) from error
+            return await waiter
         except asyncio.CancelledError:
-            self._give_up(waiter, future, deadline, loop)
+            self._give_up(task)
             raise
+        finally:
+            if timer is not None:
+                timer.cancel()
 
-    def _give_up(
-        self,
-        waiter: asyncio.Future[T],
-        future: Future[T],
-        deadline: Deadline,
-        loop: asyncio.AbstractEventLoop,
-    ) -> RenderTimeout:
-        deadline.kill()
-        # Nobody awaits it any more: its error must not be reported as forgotten.
-        waiter.add_done_callback(lambda done: None if done.cancelled() else done.exception())
-        if not future.cancel() and not future.done():
-            loop.call_later(self.grace_s, self._count_stuck, future, loop)
-        return deadline.error()
+    def _expire(self, task: _Task) -> None:
+        if not task.waiter.done():
+            self._give_up(task)
+            task.waiter.set_exception(task.deadline.error())
 
-    def _count_stuck(self, future: Future[Any], loop: asyncio.AbstractEventLoop) -> None:
-        if future.done():
+    def _give_up(self, task: _Task) -> None:
+        if task.finished:
             return
-        self.stuck += 1
+        # A thread that takes it from the queue from now on finds the deadline over and does nothing.
+        task.deadline.kill()
+        if task.started:
+            task.loop.call_later(self.grace_s, self._count_stuck, task)
+        else:
+            self._free_place(task)
 
-        def back(_: Future[Any]) -> None:
-            with contextlib.suppress(RuntimeError):  # the loop may be gone by then
-                loop.call_soon_threadsafe(self._count_back)
+    def _count_stuck(self, task: _Task) -> None:
+        if not task.finished:
+            task.stuck = True
+            self.stuck += 1
 
-        future.add_done_callback(back)
+    def _free_place(self, task: _Task) -> None:
+        if task.counted:
+            task.counted = False
+            self._pending -= 1
+            if not self._pending:
+                self._idle.set()
 
-    def _count_back(self) -> None:
-        self.stuck -= 1
-
-    def _tell(self, loop: asyncio.AbstractEventLoop) -> None:
-        with contextlib.suppress(RuntimeError):  # the loop may be gone when a stuck thread comes back
-            loop.call_soon_threadsafe(self._finish)
-
-    def _finish(self) -> None:
-        self._pending -= 1
-        if not self._pending:
-            self._idle.set()
+    def _finish(self, task: _Task, result: Any, error: BaseException | None) -> None:
+        task.finished = True
+        self._free_place(task)
+        if task.stuck:
+            self.stuck -= 1
+        if task.waiter.done():
+            return
+        if error is None:
+            task.waiter.set_result(result)
+        else:
+            task.waiter.set_exception(error)
 
     def _serve(self) -> None:
-        while (task := self._work.get()) is not None:
-            future, work = task
-            if not future.set_running_or_notify_cancel():
-                continue
-            try:
-                future.set_result(work())
-            except BaseException as error:  # noqa: BLE001 - it is not swallowed: the awaiting task raises it
-                future.set_exception(error)
+        while (task := self._tasks.get()) is not None:
+            task.started = True
+            result, error = _attempt(task)
+            with contextlib.suppress(RuntimeError):  # the loop may be gone when a stuck thread comes back
+                task.loop.call_soon_threadsafe(self._finish, task, result, error)
             # A result may be megabytes and the next piece of work hours away.
-            del task, future, work
+            del task, result, error
 
     async def close(self, *, timeout_s: float | None = None) -> bool:
         """Take no more work, wait for what runs and waits, and let the threads end; tell whether all came back."""
@@ -163,10 +148,15 @@ class RenderPool:
             return False
         finally:
             for _ in range(self.threads):
-                self._work.put(None)
+                self._tasks.put(None)
         return True
 
 
-def _on_time(work: Callable[[], T], deadline: Deadline) -> T:
-    deadline.check()
-    return work()
+def _attempt(task: _Task) -> tuple[Any, BaseException | None]:
+    """Do the work, and let go of it: what it holds may be large."""
+    work, task.work = task.work, None
+    try:
+        task.deadline.check()
+        return work() if work is not None else None, None
+    except BaseException as error:  # noqa: BLE001 - it is not swallowed: the awaiting task raises it
+        return None, error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import struct
 from typing import Any
 
 import pyvips
@@ -105,3 +106,14 @@ def digest_of(data: bytes) -> str:
 
 def pixel(image: pyvips.Image, x: int, y: int) -> list[int]:
     return [round(value) for value in image.getpoint(x, y)]
+
+
+def pixels(image: pyvips.Image) -> list[list[int]]:
+    return [pixel(image, x, y) for y in range(image.height) for x in range(image.width)]
+
+
+def bmp(bits: int, compression: int, extra: bytes, rows: bytes, *, size: tuple[int, int], colours: int = 0) -> bytes:
+    """A file with the oldest header; `extra` is a palette or masks."""
+    head = struct.pack("<2sIHHI", b"BM", 0, 0, 0, 54 + len(extra))
+    head += struct.pack("<IiiHHIIiiII", 40, *size, 1, bits, compression, len(rows), 0, 0, colours, 0)
+    return head + extra + rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from imgserve.engine.pool import configure_libvips
+from imgserve.engine.libvips import configure_libvips
 
 
 @pytest.fixture(autouse=True, scope="session")

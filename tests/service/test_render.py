@@ -11,7 +11,8 @@ from typing import NoReturn
 import pytest
 
 from imgserve.engine.intent import EngineConfig, Intent
-from imgserve.engine.pool import RenderPool, configure_libvips
+from imgserve.engine.libvips import configure_libvips
+from imgserve.engine.pool import RenderPool
 from imgserve.errors import BadRequest, RenderTimeout, SourceForbidden, SourceUnreachable, UnsupportedImage
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.model import Plan
