@@ -18,8 +18,8 @@ from imgserve.plan.model import arrange
 from imgserve.plan.presets import Preset, op_from_value
 from imgserve.plan.signing import KeyPair, Signer, key_pairs
 from imgserve.plan.url import Grammar, parse_options, write
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Op
-from imgserve.spec.params import BadArgument
 
 _GRAMMAR = Grammar(catalog=CATALOG, allow_security_options=True)
 

@@ -7,21 +7,10 @@ from typing import Any
 from hypothesis import strategies as st
 
 from imgserve.ops.effects import MAX_RADIUS, RadiusKind
+from imgserve.spec.kinds import BadArgument, Choice, Flag, Integer, Kind, Number, Text
 from imgserve.spec.op import Op
-from imgserve.spec.params import (
-    BadArgument,
-    Choice,
-    ColourKind,
-    Flag,
-    GravityKind,
-    Integer,
-    Kind,
-    Many,
-    Number,
-    Pairs,
-    Param,
-    Text,
-)
+from imgserve.spec.params import Param
+from imgserve.spec.shapes import ColourKind, GravityKind, Many, Pairs
 from imgserve.spec.values import Colour, Gravity, GravityType
 
 LARGE = 100_000

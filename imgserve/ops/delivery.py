@@ -8,8 +8,9 @@ import dataclasses
 import re
 from collections.abc import Sequence
 
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Op, Stage, op
-from imgserve.spec.params import BadArgument, flag, integer, text
+from imgserve.spec.params import flag, integer, text
 
 #: The year 9999: later times have no HTTP date.
 MAX_TIMESTAMP = 253_402_300_799

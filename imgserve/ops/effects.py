@@ -14,8 +14,9 @@ from imgserve.engine.geometry import embed
 from imgserve.engine.intent import Intent
 from imgserve.engine.rounding import to_even
 from imgserve.ops.behaviour import Transform
+from imgserve.spec.kinds import BadArgument, Kind, Number, Schema, number_text
 from imgserve.spec.op import Op, Stage, op
-from imgserve.spec.params import REQUIRED, BadArgument, Kind, Number, Param, Schema, colour, number, number_text
+from imgserve.spec.params import REQUIRED, Param, colour, number
 from imgserve.spec.values import Colour
 
 #: Beyond this many sigmas a Gaussian is below 1/255 of a half-opaque shadow.

@@ -7,8 +7,9 @@ from typing import Self
 
 from imgserve.engine.intent import Intent
 from imgserve.ops.behaviour import Setting
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Op, Stage, op
-from imgserve.spec.params import BadArgument, choice, flag, gravity, integer, number
+from imgserve.spec.params import choice, flag, gravity, integer, number
 from imgserve.spec.values import Gravity, GravityType, ResizingType
 
 FOCUS = GravityType.FOCUS_POINT

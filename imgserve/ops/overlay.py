@@ -16,7 +16,8 @@ from imgserve.engine.position import position
 from imgserve.engine.rounding import scale_to_even, to_even
 from imgserve.ops.behaviour import Transform
 from imgserve.spec.op import Op, Pages, Stage, op
-from imgserve.spec.params import COMPASS, choice, number
+from imgserve.spec.params import choice, number
+from imgserve.spec.shapes import COMPASS
 from imgserve.spec.values import Gravity, GravityType, ResizingType
 
 REPLICATE = GravityType.REPLICATE

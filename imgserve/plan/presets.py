@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgserve.errors import ConfigError, ImgserveError
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Catalog, Op, Stage, op
-from imgserve.spec.params import BadArgument, texts
+from imgserve.spec.params import texts
 
 
 @op("preset", "pr", stage=Stage.META, example="preset:grid")

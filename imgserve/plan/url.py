@@ -17,8 +17,8 @@ from urllib.parse import quote, unquote_to_bytes
 from imgserve.errors import BadOption, BadRequest, NotFound, OptionForbidden
 from imgserve.plan.model import Plan, arrange
 from imgserve.plan.presets import Preset, Presets, expand_presets
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Catalog, Op
-from imgserve.spec.params import BadArgument
 
 PLAIN: Final = "plain"
 

@@ -8,8 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
+from imgserve.spec.kinds import Schema
 from imgserve.spec.op import Catalog, Op, OpSpec, Pages
-from imgserve.spec.params import Pairs, Param, Schema
+from imgserve.spec.params import Param
+from imgserve.spec.shapes import Pairs
 
 #: Heading, variable and declaration of one setting.
 SettingRow = tuple[str, str, Param]

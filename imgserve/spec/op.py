@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.params import (
     REQUIRED,
-    BadArgument,
     Param,
     choice,
     colour,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import pyvips
 
+from imgserve.engine import tags
 from imgserve.engine.animation import Timing
 from imgserve.engine.intent import EngineConfig, Limits
 from imgserve.errors import ImageRefused
@@ -43,6 +44,15 @@ def test_frames_delays_and_loops_survive(name: str, result: str) -> None:
     middles = [pixel(rgba(image), 10, 10 * index + 5)[:3] for index in range(4)]
     near = [[round(value / 250) for value in middle] for middle in middles]
     assert near == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0]]
+
+
+def test_every_frame_is_turned_upright() -> None:
+    strip = animated(frames(3), delays=[50, 60, 70])
+    tags.put_integer(strip, "orientation", 6)
+    got = make(strip.webpsave_buffer(lossless=True), width=10, limits=MANY)
+    image = loaded(got.data)
+    assert (got.width, got.height, got.source_width, got.source_height) == (10, 20, 20, 40)
+    assert (image.get_n_pages(), image.get_page_height()) == (3, 20)
 
 
 def test_frames_beyond_the_limit_are_left_out() -> None:

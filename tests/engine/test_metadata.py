@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from imgserve.engine import tags
 from imgserve.engine.metadata import authors_of_iptc, authors_of_xmp
-from tests.engine.pictures import make, photo
+from tests.engine.pictures import decoded, digest_of, make, photo, png, turned
 
 XMP = b"""<?xpacket begin="" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -129,3 +129,10 @@ def test_broken_iptc_has_no_authors(data: bytes) -> None:
 )
 def test_xmp_that_says_nothing_of_authors_is_dropped(data: bytes) -> None:
     assert authors_of_xmp(data) == b""
+
+
+def test_an_avif_is_not_turned_by_an_orientation_that_was_to_be_ignored() -> None:
+    upside_down = make(png(turned(photo(64, 32), 3)), format="avif", auto_rotate=False)
+    assert digest_of(upside_down.data) == digest_of(make(png(photo(64, 32)), format="avif").data)
+    sideways = make(png(turned(photo(64, 32), 6)), format="avif", auto_rotate=False)
+    assert (sideways.width, sideways.height, decoded(sideways.data).width) == (64, 32, 64)

@@ -10,7 +10,7 @@ import pyvips
 from imgserve.engine.intent import Intent
 from imgserve.ops.effects import RadiusKind, Round, Shadow
 from imgserve.ops.trim import AutoCrop
-from imgserve.spec.params import BadArgument
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.values import Colour, Gravity
 from tests.engine.pictures import FILL, SMART, decoded, deep, grey, jpeg, make, photo, pixel, plain, png, with_alpha
 

@@ -7,7 +7,7 @@ import pyvips
 
 from imgserve.engine.intent import Filtering, Intent
 from imgserve.ops.filters import OPS, Blur, Pixelate, Sharpen
-from imgserve.spec.params import BadArgument
+from imgserve.spec.kinds import BadArgument
 from tests.engine.pictures import decoded, deep, digest, digest_of, grey, make, photo, pixel, plain, png, with_alpha
 
 

@@ -4,8 +4,10 @@ import pytest
 
 from imgserve.ops.catalog import CATALOG
 from imgserve.spec.describe import option_schema, options_markdown, presets_schema, setting_text, settings_markdown
+from imgserve.spec.kinds import Choice, Integer
 from imgserve.spec.op import Catalog, Op, Pages, Stage, op
-from imgserve.spec.params import Choice, Integer, Pairs, Param, choice, integer, number
+from imgserve.spec.params import Param, choice, integer, number
+from imgserve.spec.shapes import Pairs
 
 
 @op("tint", "ti", stage=Stage.FILTER, example="tint:0.5:red", pages=Pages.SKIP, own=True)

@@ -6,8 +6,9 @@ import dataclasses
 
 import pytest
 
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Catalog, Op, Stage, op, parse_arguments
-from imgserve.spec.params import BadArgument, flag, gravity, number
+from imgserve.spec.params import flag, gravity, number
 from imgserve.spec.values import Gravity, GravityType
 
 

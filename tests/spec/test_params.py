@@ -9,21 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgserve.ops.catalog import CATALOG
-from imgserve.spec.params import (
-    BadArgument,
-    Choice,
-    ColourKind,
-    Flag,
-    GravityKind,
-    Integer,
-    Kind,
-    Many,
-    Number,
-    Pairs,
-    Param,
-    Text,
-    number_text,
-)
+from imgserve.spec.kinds import BadArgument, Choice, Flag, Integer, Kind, Number, Text, number_text
+from imgserve.spec.params import Param
+from imgserve.spec.shapes import ColourKind, GravityKind, Many, Pairs
 from imgserve.spec.values import Colour, Gravity, GravityType
 from tests.strategies import values
 

@@ -1,0 +1,108 @@
+"""Reading the environment: IMGSERVE_ names, imgproxy's where those are unset, every mistake at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, cast
+
+from imgserve.errors import ConfigError
+from imgserve.settings.groups import GROUPS, Settings, Url
+from imgserve.spec.kinds import BadArgument
+from imgserve.spec.params import Param
+
+PREFIX: Final = "IMGSERVE_"
+FALLBACK_PREFIX: Final = "IMGPROXY_"
+
+#: Values of these are never shown.
+SECRET: Final = frozenset({"key", "salt", "secret", "s3_assume_role_external_id"})
+
+#: imgproxy's variables that mean nothing here, and why: they warn with a reason of their own.
+DROPPED: Final = {
+    "NETWORK": "IMGSERVE_BIND decides",
+    "READ_REQUEST_TIMEOUT": "IMGSERVE_TIMEOUT bounds the whole request",
+    "WRITE_RESPONSE_TIMEOUT": "IMGSERVE_TIMEOUT bounds the whole request",
+    "DEVELOPMENT_ERRORS_MODE": "errors always say what to change",
+    "FREE_MEMORY_INTERVAL": "there is nothing to free by hand",
+}
+
+
+def rows() -> Iterator[tuple[str, str, Param]]:
+    """Yield heading, variable and declaration of every setting, for docs and doctor."""
+    for cls in GROUPS:
+        for name, param in cast(Any, cls).params.items():
+            yield str(cls.__doc__), PREFIX + name.upper(), param
+
+
+def load(environ: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings; raises ConfigError with every mistake."""
+    source = os.environ if environ is None else environ
+    problems: list[str] = []
+    made = {
+        field.name: _read_group(cast(Callable[..., Any], field.default.__class__), source, problems)
+        for field in dataclasses.fields(Settings)
+        if field.name != "warnings"
+    }
+    settings = Settings(**made, warnings=tuple(_unknown(source)))
+    if not any("_KEY:" in problem or "_SALT:" in problem for problem in problems):
+        problems += _across_keys(settings.url)
+    problems += _across(settings)
+    if problems:
+        raise ConfigError(problems)
+    return settings
+
+
+def _read_group(cls: Any, environ: Mapping[str, str], problems: list[str]) -> Any:
+    values: dict[str, Any] = {}
+    for name, param in cls.params.items():
+        variable = next((p + name.upper() for p in (PREFIX, FALLBACK_PREFIX) if environ.get(p + name.upper())), None)
+        if variable is None:
+            continue
+        try:
+            values[name] = param.kind.parse([environ[variable]])
+        except BadArgument as wrong:
+            got = "a value that is not shown" if name in SECRET else repr(wrong.got)
+            problems.append(f"{variable}: expected {wrong.expected}, got {got}")
+    if "format_quality" in values:
+        # imgproxy merges this list into its defaults.
+        values["format_quality"] = tuple({**dict(cls.format_quality), **dict(values["format_quality"])}.items())
+    return cls(**values)
+
+
+def _across(settings: Settings) -> Iterator[str]:
+    """Check what no single variable can tell."""
+    for name in ("watermark", "fallback"):
+        part = getattr(settings, name)
+        stem = "watermark" if name == "watermark" else "fallback_image"
+        given = [kind for kind in ("data", "path", "url") if getattr(part, f"{stem}_{kind}")]
+        if len(given) > 1:
+            yield f"IMGSERVE_{stem.upper()}_DATA, _PATH and _URL: expected one of them, got {' and '.join(given)}"
+
+
+def _across_keys(url: Url) -> Iterator[str]:
+    if len(url.key) != len(url.salt):
+        yield (
+            f"IMGSERVE_KEY and IMGSERVE_SALT: expected as many salts as keys, "
+            f"got {len(url.key)} keys and {len(url.salt)} salts"
+        )
+    if not url.key and not url.allow_unsigned:
+        yield (
+            "IMGSERVE_KEY and IMGSERVE_SALT are not set: without them anybody could use this server. "
+            "Set both (hex-encoded), or IMGSERVE_ALLOW_UNSIGNED=true for development"
+        )
+
+
+def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
+    known = [name for cls in GROUPS for name in (key.upper() for key in cast(Any, cls).params)]
+    for variable in sorted(environ):
+        prefix = next((p for p in (PREFIX, FALLBACK_PREFIX) if variable.startswith(p)), None)
+        if prefix is None or variable.removeprefix(prefix) in known:
+            continue
+        name = variable.removeprefix(prefix)
+        if name in DROPPED:
+            yield f"{variable} has no effect: {DROPPED[name]}"
+            continue
+        near = difflib.get_close_matches(name, known, 1)
+        yield f"{variable} is not a setting of this server" + (f"; did you mean {PREFIX}{near[0]}?" if near else "")
