@@ -35,6 +35,8 @@ _V5_HEADER_LENGTH: Final = 124
 _BI_RGB, _BI_RLE8, _BI_RLE4, _BI_BITFIELDS = 0, 1, 2, 3
 #: What follows a zero in run-length encoded rows: end of the line, (1, end of the picture,) go right and on.
 _RLE_LINE, _RLE_DELTA = 0, 2
+#: Marks a pixel that run lengths leave out: all of it is painted over.
+_MISSING: Final = 255
 #: More bits than these are colours and not numbers in a palette.
 MAX_INDEX_BITS: Final = 8
 _MASKS_565: Final = (0xF800, 0x7E0, 0x1F)
@@ -128,10 +130,7 @@ def load_bmp(data: bytes, limits: Limits) -> pyvips.Image:
         head = _Head.of(data) if length >= _INFO_HEADER_LENGTH else None
         if head is not None:
             _check_size(head.width, head.height, limits)
-        if head is not None and head.indexed:
-            picture = _indexed(data, head)
-        else:
-            picture = _direct(data, head, limits)
+        picture = _indexed(data, head) if head is not None and head.indexed else _direct(data, head, limits)
         pixels = picture.tobytes()
     except _BROKEN as error:
         raise _broken() from error
@@ -162,7 +161,7 @@ def _indexed(data: bytes, head: _Head) -> Image.Image:
     else:
         indices, missing = _run_lengths(data, start, head)
         picture = Image.frombytes("P", size, indices, "raw", "P", 0, head.order)
-        if any(missing):
+        if _MISSING in missing:
             gaps = Image.frombytes("L", size, missing, "raw", "L", 0, head.order)
     picture.putpalette(palette, "BGRX")
     picture = picture.convert("RGB")
@@ -171,11 +170,11 @@ def _indexed(data: bytes, head: _Head) -> Image.Image:
     return picture
 
 
-def _run_lengths(data: bytes, start: int, head: _Head) -> tuple[bytes, bytes]:
-    """Expand run-length encoded rows into one byte a pixel; also give 255 for every pixel that none was said for."""
+def _run_lengths(data: bytes, start: int, head: _Head) -> tuple[bytearray, bytearray]:
+    """Expand run-length encoded rows into one byte a pixel; also tell which pixels nothing was said of."""
     width = head.width
     indices = bytearray(width * head.height)
-    missing = bytearray(b"\xff") * (width * head.height)
+    missing = bytearray((_MISSING,)) * (width * head.height)
     at, x, y = start, 0, 0
     while y < head.height:
         count, value = data[at], data[at + 1]
@@ -202,7 +201,7 @@ def _run_lengths(data: bytes, start: int, head: _Head) -> tuple[bytes, bytes]:
         indices[place : place + len(run)] = run
         missing[place : place + len(run)] = bytes(len(run))
         x += len(run)
-    return bytes(indices), bytes(missing)
+    return indices, missing
 
 
 def _unpacked(packed: bytes, bits: int) -> bytes:

@@ -69,19 +69,22 @@ def to_working_space(frame: Frame) -> Frame:
     if frame.in_working_space:
         return frame
     image = frame.image
-    target = _working_space(frame)
-    if space_of(image) == "scrgb":
+    space = space_of(image)
+    target = _working_space(frame, space)
+    frame = replace(frame, in_working_space=True)
+    if image.interpretation == target:
+        return frame
+    if space == "scrgb":
         # The pixels are converted to a gamma-coded space and never back, so the profile would be wrong.
         frame = frame.with_image(_without_profile(image))
-    elif image.interpretation != target or space_of(image) not in _PLAIN:
+    else:
         frame = replace(frame, profile=profile_of(image))
-        if space_of(image) not in _PLAIN:
+        if space not in _PLAIN:
             frame = import_profile(frame)
-    return to_space(replace(frame, in_working_space=True), target)
+    return to_space(frame, target)
 
 
-def _working_space(frame: Frame) -> str:
-    space = space_of(frame.image)
+def _working_space(frame: Frame, space: str) -> str:
     deep = frame.intent.preserve_hdr and FORMATS[frame.format].deep
     match space:
         case "rgb" | "srgb" | "b-w":

@@ -184,6 +184,8 @@ def embed(image: pyvips.Image, left: int, top: int, width: int, height: int) -> 
 def limit(frame: Frame) -> Frame:
     """Shrink to what the result's format can hold."""
     kind = FORMATS[frame.format]
+    if not kind.max_side and not kind.max_pixels:
+        return frame
     width, height = frame.image.width, frame.image.height
     over = max(width, height) / kind.max_side if kind.max_side else 0.0
     factor = 1.0 / over if over > 1 else 1.0

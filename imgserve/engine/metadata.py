@@ -46,7 +46,7 @@ def strip(frame: Frame) -> Frame:
     kept = ["icc"]
     if frame.intent.keep_copyright:
         for name, keep, reduce in ((_IPTC, "iptc", authors_of_iptc), (_XMP, "xmp", authors_of_xmp)):
-            if data := reduce(tags.blob(image, name)):
+            if image.get_typeof(name) and (data := reduce(tags.blob(image, name))):
                 tags.put_blob(image, name, data)
                 kept.append(keep)
         if _keep_exif_authors(image):
