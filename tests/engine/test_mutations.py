@@ -70,12 +70,12 @@ SPOTS = st.lists(st.tuples(SHARE, st.integers(1, 255)), min_size=1, max_size=8)
 def attempt(data: bytes, target: str) -> None:
     """Render; a picture must be one that decodes, and an error one that the client is told."""
     intent = Intent(width=20, height=20, format=target, limits=LIMITS)
+    refused: ImageError | None = None
     try:
         made = render(data, intent=intent, config=EngineConfig(), deadline=Deadline(20))
     except ImageError as error:
         refused = error
     else:
-        refused = None
         assert_picture(made)
     assert refused is None or (refused.status in (415, 422) and refused.message.endswith("."))
 
