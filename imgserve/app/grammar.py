@@ -34,7 +34,15 @@ def build_grammar(settings: Settings) -> Grammar:
         if not equals or not pattern:
             problems.append(f"IMGSERVE_URL_REPLACEMENTS: expected pattern=replacement, got {text!r}")
             continue
-        replacements.append(compile_replacement(pattern, replacement))
+        try:
+            replacements.append(compile_replacement(pattern, replacement))
+        except ValueError as wrong:
+            problems.append(f"IMGSERVE_URL_REPLACEMENTS: {text!r}: {wrong}")
+    problems += [
+        f"IMGSERVE_ALLOWED_PROCESSING_OPTIONS: there is no option called {name!r}"
+        for name in security.allowed_processing_options
+        if name not in CATALOG.by_name
+    ]
     if problems:
         raise ConfigError(problems)
     return dataclasses.replace(

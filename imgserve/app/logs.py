@@ -134,7 +134,12 @@ def _quoted(value: object) -> str:
     return text if text and text.isprintable() and not set(text) & {" ", '"', "="} else json.dumps(text)
 
 
-_FORMATTERS: Final[dict[str, type[logging.Formatter]]] = {"pretty": Pretty, "structured": Structured, "json": Json}
+_FORMATTERS: Final[dict[str, type[logging.Formatter]]] = {
+    "pretty": Pretty,
+    "structured": Structured,
+    "json": Json,
+    "gcp": Json,
+}
 
 
 def configure_logging(settings: Settings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from imgserve.errors import ConfigError
+from imgserve.settings import Settings
 
 #: Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
 BACKLOG = 2048
@@ -49,6 +51,15 @@ def address_of(bind: str, environ: Mapping[str, str] = os.environ) -> Address:
     return Address(found["ipv6"] or found["host"], int(found["port"]))
 
 
+def address_problems(settings: Settings) -> list[str]:
+    """Say what is wrong with the address of these settings."""
+    try:
+        address_of(settings.server.bind)
+    except ConfigError as wrong:
+        return wrong.problems
+    return []
+
+
 def listen(address: Address) -> socket.socket:
     """Open the port; raises ConfigError with the reason when that is not possible."""
     every = not address.host
@@ -58,4 +69,10 @@ def listen(address: Address) -> socket.socket:
         return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
     except OSError as error:
         where = f"{address.host or 'all addresses'}, port {address.port}"
-        raise ConfigError([f"IMGSERVE_BIND: cannot listen on {where}: {error.strerror or error}"]) from error
+        raise ConfigError([f"IMGSERVE_BIND: cannot listen on {where}: {_reason(error)}"]) from error
+
+
+def _reason(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "another program listens there; stop it, or set IMGSERVE_BIND to another port"
+    return os.strerror(error.errno) if error.errno else str(error)

@@ -16,6 +16,7 @@ from rich.table import Table
 
 from imgserve import __version__
 from imgserve.app import check
+from imgserve.cli.address import address_problems
 from imgserve.cli.formats import Trial, blocked_loaders, library_versions, try_formats
 from imgserve.engine.libvips import configure_libvips
 from imgserve.errors import ConfigError
@@ -34,7 +35,7 @@ class Finding:
 @click.command()
 def doctor() -> None:
     """Show versions and formats, check the settings, and say what is missing; exits with 1 when something is wrong."""
-    console = Console()
+    console = Console(emoji=False)
     configure_libvips()
     trials = try_formats()
     _show_versions(console)
@@ -93,7 +94,7 @@ def settings_findings(environ: Mapping[str, str] = os.environ) -> Iterator[Findi
         yield from (Finding(problem, "See docs/settings.md.") for problem in wrong.problems)
         return
     yield from (Finding(warning, advice=True) for warning in settings.warnings)
-    yield from (Finding(problem) for problem in check(settings))
+    yield from (Finding(problem) for problem in (*check(settings), *address_problems(settings)))
 
 
 def _machine_findings() -> Iterator[Finding]:
@@ -116,6 +117,5 @@ def _jemalloc() -> bool:
 
 
 def _allocator() -> str:
-    return (
-        "jemalloc" if _jemalloc() else f"malloc of the system (MALLOC_ARENA_MAX={os.environ.get('MALLOC_ARENA_MAX')})"
-    )
+    arenas = os.environ.get("MALLOC_ARENA_MAX", "not set")
+    return "jemalloc" if _jemalloc() else f"malloc of the system (MALLOC_ARENA_MAX: {arenas})"

@@ -25,7 +25,7 @@ def presets() -> None:
     known = presets_or_exit(settings_or_exit(key_needed=False))
     for entry in known.values():
         table.add_row(entry.name, entry.doc, options_text(entry, known))
-    Console().print(table)
+    Console(emoji=False).print(table)
 
 
 def presets_or_exit(settings: Settings) -> Presets:

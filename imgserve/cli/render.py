@@ -80,13 +80,13 @@ def _services_or_exit() -> Services:
 
 
 def _with_bar(outcomes: Iterator[Outcome], total: int) -> Iterator[Outcome]:
-    console = Console(stderr=True)
+    console = Console(stderr=True, emoji=False)
     return iter(track(outcomes, description="rendering", total=total, console=console, transient=True))
 
 
 def _tell(finished: list[Outcome], seconds: float) -> None:
     failed = [outcome for outcome in finished if outcome.problem]
-    console = Console()
+    console = Console(emoji=False)
     for outcome in failed:
         click.echo(f"failed: {outcome.source}: {outcome.problem}", err=True)
     bytes_in = sum(outcome.bytes_in for outcome in finished if not outcome.problem)

@@ -97,6 +97,16 @@ class Format(Setting):
     format: str = image_format(doc="a format name")
 
 
+@op("negotiate", "ng", stage=Stage.ENCODE, example="negotiate:1", own=True)
+class Negotiate(Op):
+    """Answer with the best of AVIF and WebP that the client accepts, where the URL names no format.
+
+    It does for one URL what IMGSERVE_AUTO_AVIF and IMGSERVE_AUTO_WEBP do for all.
+    """
+
+    negotiate: bool = flag(doc="whether to negotiate")
+
+
 @op("skip_processing", "skp", stage=Stage.SHRINK, example="skip_processing:svg:gif")
 class SkipProcessing(Setting):
     """Serve sources of these formats as they are."""
@@ -131,6 +141,7 @@ OPS: tuple[type[Op], ...] = (
     FormatQuality,
     MaxBytes,
     Format,
+    Negotiate,
     SkipProcessing,
     Raw,
 )

@@ -25,7 +25,7 @@ REPLICATE = GravityType.REPLICATE
 _GREY = ("b-w", "grey16")
 
 
-@op("watermark", "wm", stage=Stage.OVERLAY, example="watermark:0.5:soea:10:10:0.2", pages=Pages.WHOLE)
+@op("watermark", "wm", stage=Stage.OVERLAY, example="watermark:0.5:soea:10:10:0.2", pages=Pages.WHOLE, spare=2)
 class Watermark(Transform):
     """Put the operator's watermark over the picture; `re` tiles it over the whole of it."""
 

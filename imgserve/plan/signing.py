@@ -64,6 +64,7 @@ class Signer:
         raw = path.encode("utf-8", "surrogateescape")
         matches = [hmac.compare_digest(given, pair.sign(raw, size=self.size).encode()) for pair in self.pairs]
         if not any(matches):
+            self._refuse_option(signature)
             raise BadSignature(
                 "The signature does not fit this path: sign the path with the server's key and salt.",
                 where="signature",
@@ -71,10 +72,11 @@ class Signer:
 
     def _refuse_option(self, signature: str) -> None:
         # A forgotten signature segment turns the first option into one and silently drops it.
-        if ":" in signature:
+        if ":" in signature or signature == "plain":
+            missing = "sign the path" if self.pairs else f"put any text before it, for example /{UNSIGNED}/"
             raise BadSignature(
-                f"The first segment is the signature, but {signature[:80]!r} looks like an option: "
-                f"put any text before it, for example /{UNSIGNED}/.",
+                f"The signature is missing: the first segment, {signature[:80]!r}, looks like an option or a source; "
+                f"{missing}.",
                 where="signature",
                 got=signature[:80],
             )

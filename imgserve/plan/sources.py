@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from imgserve.errors import BadRequest, SourceForbidden
 
@@ -59,17 +59,17 @@ def _normal(url: str) -> str | None:
         return None
     if "@" in parts.netloc:
         return None
-    query = f"?{parts.query}" if parts.query else ""
-    path = _without_dots(parts)
-    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{path}{query}" if path is not None else None
-
-
-def _without_dots(parts: SplitResult) -> str | None:
-    # A prefix says nothing about a path that climbs out of it.
-    segments = re.split(r"/|%2f|%5c", parts.path.lower())
-    if any(segment.replace("%2e", ".") in ("..", ".") for segment in segments):
+    # All behind the host: only http has queries and fragments, files and keys may be called anything.
+    rest = url[len(parts.scheme) + len("://") + len(parts.netloc) :]
+    if _climbs(rest):
         return None
-    return parts.path if parts.path.startswith("/") else "/" + parts.path
+    return f"{parts.scheme.lower()}://{parts.netloc.lower()}{rest if rest.startswith('/') else '/' + rest}"
+
+
+def _climbs(path: str) -> bool:
+    """Tell whether a path may lead out of itself: a prefix says nothing about such a path."""
+    segments = re.split(r"[/?#&=]|%2f|%5c", path.lower())
+    return any(segment.replace("%2e", ".") in ("..", ".") for segment in segments)
 
 
 def scheme_of(url: str) -> str:

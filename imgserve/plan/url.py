@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -153,9 +154,7 @@ def _parse_option(name: str, pieces: Sequence[str], where: str, catalog: Catalog
     try:
         return catalog.parse(name, pieces)
     except KeyError:
-        raise BadOption(
-            f"There is no option called {name[:80]!r}.", where=name[:80], expected="the name of an option"
-        ) from None
+        raise _unknown_option(name, catalog) from None
     except BadArgument as wrong:
         what = f"{where}, argument {wrong.field}" if wrong.field and len(pieces) > 1 else where
         raise BadOption(
@@ -164,6 +163,17 @@ def _parse_option(name: str, pieces: Sequence[str], where: str, catalog: Catalog
             got=wrong.got[:80],
             expected=wrong.expected,
         ) from None
+
+
+def _unknown_option(name: str, catalog: Catalog) -> BadOption:
+    hint, expected = "", "the name of an option"
+    if name.lower() in ("http", "https", "s3", "local"):
+        hint = f" A source is written plain/{name.lower()}://… or base64url-encoded."
+        expected = "options, then plain/<source URL>"
+    elif near := difflib.get_close_matches(name[:40], catalog.by_name, 1):
+        hint = f" Did you mean {near[0]!r}?"
+        expected = near[0]
+    return BadOption(f"There is no option called {name[:80]!r}.{hint}", where=name[:80], expected=expected)
 
 
 def _only_presets(segment: str, grammar: Grammar) -> Op:
@@ -257,7 +267,14 @@ def _resolve(source: str, grammar: Grammar) -> str:
 
 
 def compile_replacement(pattern: str, replacement: str) -> tuple[re.Pattern[str], str]:
-    """Compile one `pattern=replacement`: `*` captures what is not a slash, `${1}` puts it back."""
+    """Compile one `pattern=replacement`: `*` captures what is not a slash, `${1}` puts it back.
+
+    Raises ValueError for a number that no `*` has.
+    """
+    stars = pattern.count("*")
+    for number in re.findall(r"\$\{([0-9]{1,2})\}", replacement):
+        if not 0 < int(number) <= stars:
+            raise ValueError(f"${{{number}}} stands for nothing: the pattern has {stars} times *")
     expression = "^" + "([^/]*)".join(map(re.escape, pattern.split("*")))
     literal = replacement.replace("\\", "\\\\")
     return re.compile(expression), re.sub(r"\$\{([0-9]{1,2})\}", r"\\g<\1>", literal)

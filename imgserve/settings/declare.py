@@ -55,6 +55,20 @@ class Hex(Text):
 
 
 @dataclass(frozen=True)
+class HeaderText(Text):
+    """What can stand in the value of an HTTP header."""
+
+    @property
+    def expected(self) -> str:
+        return "a text of printable ASCII characters"
+
+    def check(self, value: object) -> str:
+        if not isinstance(value, str) or not (value.isascii() and (not value or value.isprintable())):
+            raise self.refuse(value)
+        return value
+
+
+@dataclass(frozen=True)
 class FormatQualities(Pairs):
     """imgproxy's `webp=79,avif=63`."""
 
@@ -69,6 +83,10 @@ class FormatQualities(Pairs):
 
 def text(*, default: str, doc: str) -> Any:
     return Param(Text(65_536), default, doc)
+
+
+def header_text(*, default: str, doc: str) -> Any:
+    return Param(HeaderText(), default, doc)
 
 
 def number(*, default: float, min: float | None = None, max: float | None = None, doc: str) -> Any:
@@ -109,7 +127,7 @@ G = TypeVar("G")
 @dataclass_transform(
     frozen_default=True,
     kw_only_default=True,
-    field_specifiers=(text, number, integer, flag, choice, texts, hexes, formats, qualities),
+    field_specifiers=(text, header_text, number, integer, flag, choice, texts, hexes, formats, qualities),
 )
 def group(cls: type[G]) -> type[G]:
     """Make a class of Param fields a frozen group; its docstring is the heading of its settings."""

@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from imgserve.settings.declare import choice, flag, formats, group, hexes, integer, number, qualities, text, texts
+from imgserve.settings.declare import (
+    choice,
+    flag,
+    formats,
+    group,
+    header_text,
+    hexes,
+    integer,
+    number,
+    qualities,
+    text,
+    texts,
+)
 
 
 @group
@@ -63,11 +75,13 @@ class Server:
         default=2048, min=0, doc="image requests of a process at a time before the next is answered 429, 0 = no bound"
     )
     secret: str = text(default="", doc="clients must send Authorization: Bearer <secret>")
-    allow_origin: str = text(default="", doc="Access-Control-Allow-Origin of answers")
-    user_agent: str = text(default="imgserve/%current_version", doc="User-Agent for origins")
+    allow_origin: str = header_text(default="", doc="Access-Control-Allow-Origin of answers")
+    user_agent: str = header_text(default="imgserve/%current_version", doc="User-Agent for origins")
     health_check_path: str = text(default="", doc="one more path that answers like /health")
     development: bool = flag(default=False, doc="serve /explain; not for production")
-    log_format: str = choice("pretty", "structured", "json", default="pretty", doc="how log lines are written")
+    log_format: str = choice(
+        "pretty", "structured", "json", "gcp", default="pretty", doc="how log lines are written; gcp is json"
+    )
     log_level: str = choice("debug", "info", "warn", "error", default="info", doc="the least level that is written")
 
 
@@ -196,7 +210,9 @@ class FallbackImage:
     fallback_image_path: str = text(default="", doc="its file")
     fallback_image_url: str = text(default="", doc="its URL, fetched once at start")
     fallback_image_http_code: int = integer(default=200, min=0, max=599, doc="status of such answers, 0 = the error's")
-    fallback_image_ttl: int = integer(default=0, min=0, doc="seconds that such answers stay fresh, 0 = as `ttl`")
+    fallback_image_ttl: int = integer(
+        default=0, min=0, doc="seconds that such answers stay fresh, 0 = as `source_error_ttl`"
+    )
 
 
 @group
@@ -204,6 +220,9 @@ class Sources:
     """Sources"""
 
     local_filesystem_root: str = text(default="", doc="folder that local:/// reads; empty = off")
+    source_url_query_separator: str = text(
+        default="?", doc="what stands between a file or key and its query or version; empty = nothing does"
+    )
     use_s3: bool = flag(default=False, doc="read s3://bucket/key")
     s3_region: str = text(default="", doc="region of the buckets")
     s3_endpoint: str = text(default="", doc="URL of an S3-speaking server; empty = AWS")

@@ -22,10 +22,22 @@ SECRET: Final = frozenset({"key", "salt", "secret", "s3_assume_role_external_id"
 #: imgproxy's variables that mean nothing here, and why: they warn with a reason of their own.
 DROPPED: Final = {
     "NETWORK": "IMGSERVE_BIND decides",
-    "READ_REQUEST_TIMEOUT": "IMGSERVE_TIMEOUT bounds the whole request",
-    "WRITE_RESPONSE_TIMEOUT": "IMGSERVE_TIMEOUT bounds the whole request",
+    "READ_REQUEST_TIMEOUT": "IMGSERVE_TIMEOUT bounds this too",
+    "WRITE_RESPONSE_TIMEOUT": "IMGSERVE_TIMEOUT bounds this too",
+    "READ_TIMEOUT": "IMGSERVE_TIMEOUT bounds this too",
+    "WRITE_TIMEOUT": "IMGSERVE_TIMEOUT bounds this too",
+    "CONCURRENCY": "IMGSERVE_WORKERS and IMGSERVE_RENDER_THREADS decide",
+    "SO_REUSEPORT": "the processes of one server share a port always",
+    "ENABLE_WEBP_DETECTION": "it is called IMGSERVE_AUTO_WEBP",
+    "ENABLE_AVIF_DETECTION": "it is called IMGSERVE_AUTO_AVIF",
     "DEVELOPMENT_ERRORS_MODE": "errors always say what to change",
     "FREE_MEMORY_INTERVAL": "there is nothing to free by hand",
+}
+
+#: Names that mean something else in imgproxy, so that its variables are not read for them, and what they count here.
+OTHER_MEANING: Final = {
+    "WORKERS": "it counts pictures at a time; here IMGSERVE_WORKERS are processes, IMGSERVE_RENDER_THREADS renders",
+    "REQUESTS_QUEUE_SIZE": "its 0 means no bound; here IMGSERVE_REQUESTS_QUEUE_SIZE=0 means no queue",
 }
 
 
@@ -45,7 +57,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
         for field in dataclasses.fields(Settings)
         if field.name != "warnings"
     }
-    settings = Settings(**made, warnings=tuple(_unknown(source)))
+    settings = Settings(**made)
+    settings = dataclasses.replace(settings, warnings=(*_unknown(source), *_risks(settings)))
     if not any("_KEY:" in problem or "_SALT:" in problem for problem in problems):
         problems += _across_keys(settings.url)
     problems += _across(settings)
@@ -57,7 +70,8 @@ def load(environ: Mapping[str, str] | None = None) -> Settings:
 def _read_group(cls: Any, environ: Mapping[str, str], problems: list[str]) -> Any:
     values: dict[str, Any] = {}
     for name, param in cls.params.items():
-        variable = next((p + name.upper() for p in (PREFIX, FALLBACK_PREFIX) if environ.get(p + name.upper())), None)
+        prefixes = (PREFIX,) if name.upper() in OTHER_MEANING else (PREFIX, FALLBACK_PREFIX)
+        variable = next((p + name.upper() for p in prefixes if environ.get(p + name.upper())), None)
         if variable is None:
             continue
         try:
@@ -73,12 +87,21 @@ def _read_group(cls: Any, environ: Mapping[str, str], problems: list[str]) -> An
 
 def _across(settings: Settings) -> Iterator[str]:
     """Check what no single variable can tell."""
+    yield from _across_sources(settings)
     for name in ("watermark", "fallback"):
         part = getattr(settings, name)
         stem = "watermark" if name == "watermark" else "fallback_image"
         given = [kind for kind in ("data", "path", "url") if getattr(part, f"{stem}_{kind}")]
         if len(given) > 1:
             yield f"IMGSERVE_{stem.upper()}_DATA, _PATH and _URL: expected one of them, got {' and '.join(given)}"
+
+
+def _across_sources(settings: Settings) -> Iterator[str]:
+    for pattern in settings.security.allowed_sources:
+        if "://" not in pattern:
+            yield f"IMGSERVE_ALLOWED_SOURCES: expected beginnings of URLs like https://cdn.example/, got {pattern!r}"
+    if not settings.negotiation.preferred_formats:
+        yield "IMGSERVE_PREFERRED_FORMATS: expected at least one format, got none"
 
 
 def _across_keys(url: Url) -> Iterator[str]:
@@ -94,15 +117,32 @@ def _across_keys(url: Url) -> Iterator[str]:
         )
 
 
+def _risks(settings: Settings) -> Iterator[str]:
+    host = settings.server.bind.rpartition(":")[0].strip("[]")
+    if not settings.url.key and host not in ("127.0.0.1", "localhost", "::1"):
+        yield (
+            f"IMGSERVE_ALLOW_UNSIGNED on {settings.server.bind}: whoever reaches this address uses the server; "
+            "listen on 127.0.0.1, or set IMGSERVE_KEY and IMGSERVE_SALT"
+        )
+
+
 def _unknown(environ: Mapping[str, str]) -> Iterator[str]:
     known = [name for cls in GROUPS for name in (key.upper() for key in cast(Any, cls).params)]
     for variable in sorted(environ):
         prefix = next((p for p in (PREFIX, FALLBACK_PREFIX) if variable.startswith(p)), None)
-        if prefix is None or variable.removeprefix(prefix) in known:
+        if prefix is None:
             continue
         name = variable.removeprefix(prefix)
+        if prefix == FALLBACK_PREFIX and name in OTHER_MEANING:
+            yield f"{variable} is not read: {OTHER_MEANING[name]}"
+            continue
+        if name in known:
+            continue
         if name in DROPPED:
             yield f"{variable} has no effect: {DROPPED[name]}"
+            continue
+        if prefix == FALLBACK_PREFIX:
+            yield f"{variable} is not a setting of this server: what imgproxy does with it is not done here"
             continue
         near = difflib.get_close_matches(name, known, 1)
         yield f"{variable} is not a setting of this server" + (f"; did you mean {PREFIX}{near[0]}?" if near else "")

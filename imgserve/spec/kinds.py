@@ -10,13 +10,17 @@ import dataclasses
 import math
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Final
 
 #: Larger numbers mean nothing for images and overflow 32-bit arithmetic in decoders.
 MAX_INTEGER: Final = 2**31 - 1
 
+#: Smaller numbers are nothing: they change no pixel, and would print as hundreds of zeros.
+_LEAST: Final = 1e-12
+
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
-_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,19}(?:\.[0-9]{0,19})?|\.[0-9]{1,19})(?:[eE][+-]?[0-9]{1,3})?")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,19}(?:\.[0-9]{0,64})?|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,3})?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 TRUE_TEXTS: Final = ("1", "t", "T", "TRUE", "true", "True")
@@ -68,10 +72,10 @@ class Kind:
 
 def _bounds(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
-        return f" from {low:g} to {high:g}"
+        return f" from {number_text(float(low))} to {number_text(float(high))}"
     if low is not None:
-        return f" of {low:g} or more"
-    return f" of {high:g} or less" if high is not None else ""
+        return f" of {number_text(float(low))} or more"
+    return f" of {number_text(float(high))} or less" if high is not None else ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -98,6 +102,8 @@ class Integer(Kind):
             raise self.refuse(value)
         low = -MAX_INTEGER if self.low is None else self.low
         high = MAX_INTEGER if self.high is None else self.high
+        if self.high is None and value > high:
+            raise BadArgument(str(value), f"{self.expected}, and at most {high}")
         if not low <= value <= high or value % self.multiple_of:
             raise self.refuse(str(value))
         return value
@@ -141,6 +147,8 @@ class Number(Kind):
         number = float(value) + 0.0  # -0.0 and 0.0 are one number
         if not math.isfinite(number) or abs(number) > MAX_INTEGER:
             raise self.refuse(str(value))
+        if abs(number) < _LEAST:
+            number = 0.0
         if self.low is not None and (number < self.low or (self.above_low and number == self.low)):
             raise self.refuse(str(value))
         if self.high is not None and number > self.high:
@@ -158,10 +166,7 @@ class Number(Kind):
 
 def number_text(value: float) -> str:
     """Print a number in the shortest way that reads back as the same: no exponent, no trailing zeros."""
-    if value.is_integer():
-        return str(int(value))
-    text = repr(value)
-    return text if "e" not in text else f"{value:.19f}".rstrip("0")
+    return str(int(value)) if value.is_integer() else format(Decimal(repr(value)), "f")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -91,6 +91,8 @@ class OpSpec:
     guarded: bool
     #: Not imgproxy's: documented apart.
     own: bool
+    #: Arguments behind the last one that are read over, because imgproxy reads over them.
+    spare: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -175,6 +177,7 @@ def op(
     pages: Pages = Pages.EACH,
     guarded: bool = False,
     own: bool = False,
+    spare: int = 0,
 ) -> Callable[[type[O]], type[O]]:
     """Make a class of annotated fields an option; its docstring is its documentation."""
 
@@ -202,6 +205,7 @@ def op(
             pages=pages,
             guarded=guarded,
             own=own,
+            spare=spare,
         )
         return made
 
@@ -239,7 +243,7 @@ def parse_arguments(cls: type[O], pieces: Sequence[str]) -> O:
             values[name] = param.kind.parse(taken or [""])
         except BadArgument as wrong:
             raise BadArgument(wrong.got, wrong.expected, field=name) from None
-    if any(rest):
+    if any(rest[cls.spec.spare :]):
         count = sum(param.kind.span or 0 for param in cls.spec.params.values())
         raise BadArgument(":".join(rest), f"at most {count} argument{'s' if count != 1 else ''}")
     return cls(**values)

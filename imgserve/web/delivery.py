@@ -54,11 +54,12 @@ class Delivery:
     def fallback_cache_control(self, plan: Plan, error: ImgserveError, status: int, *, now: float) -> str:
         """Give Cache-Control of the fallback picture in place of `error`; with an error's status, that of the error."""
         ttl_s = self.freshness.fallback_ttl_s
-        if not ttl_s and status >= _FIRST_ERROR:
-            ttl_s = self.freshness.source_error_ttl_s if error.cacheable else 0
-            if not ttl_s:
-                return "no-store"
-        return cache_control(Freshness(ttl_s=ttl_s or self.freshness.ttl_s), now=now, expires=_expires(plan))
+        if not ttl_s:
+            # Not the year of a good answer: the picture may be there in the next minute.
+            ttl_s = self.freshness.source_error_ttl_s if error.cacheable or status < _FIRST_ERROR else 0
+        if not ttl_s:
+            return "no-store"
+        return cache_control(Freshness(ttl_s=ttl_s), now=now, expires=_expires(plan))
 
 
 def _expires(plan: Plan) -> int:

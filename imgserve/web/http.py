@@ -12,8 +12,9 @@ from email.utils import formatdate, parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from imgserve.ops.delivery import MAX_TIMESTAMP
 from imgserve.ops.geometry import Dpr, Width
-from imgserve.ops.output import Format, Raw
+from imgserve.ops.output import Format, Negotiate, Raw
 from imgserve.plan.model import Plan
 from imgserve.ports import Origin
 from imgserve.spec.op import Op
@@ -87,7 +88,7 @@ def negotiate(plan: Plan, accept: str | None, policy: Negotiation) -> Plan:
         return plan
     liked = accepted_formats(accept)
     enforced = tuple(name for name in liked if name in policy.enforced)
-    preferred = tuple(name for name in liked if name in policy.auto or name in policy.enforced)
+    preferred = liked if _asked(plan) else tuple(name for name in liked if name in (*policy.auto, *policy.enforced))
     if plan.get(Format) is not None:
         preferred = enforced
     return dataclasses.replace(plan, preferred=preferred, enforced=enforced)
@@ -95,7 +96,13 @@ def negotiate(plan: Plan, accept: str | None, policy: Negotiation) -> Plan:
 
 def negotiable(plan: Plan, policy: Negotiation) -> bool:
     """Tell whether the Accept header can change the answer to this plan."""
-    return bool(policy.enforced or (policy.auto and plan.get(Format) is None))
+    return bool(policy.enforced or ((policy.auto or _asked(plan)) and plan.get(Format) is None))
+
+
+def _asked(plan: Plan) -> bool:
+    """Tell whether the URL itself leaves the format to the client."""
+    asked = plan.get(Negotiate)
+    return asked is not None and asked.negotiate
 
 
 def vary(plan: Plan, policy: Negotiation) -> str:
@@ -203,9 +210,11 @@ def http_time(text: str | None) -> float | None:
         return None
     try:
         parsed = parsedate_to_datetime(text)
-        return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
+        at = (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError):
         return None
+    # Zones reach beyond the years that can be printed again.
+    return at if 0 <= at <= MAX_TIMESTAMP else None
 
 
 def http_date(at: float) -> str:

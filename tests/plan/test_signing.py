@@ -88,6 +88,12 @@ def test_without_keys_anything_goes_but_an_option() -> None:
         Signer().verify("rs:fit:300:300", "/plain/local:///test.png")
 
 
+def test_a_forgotten_signature_is_told_as_such() -> None:
+    for first in ("rs:fit:300:300", "plain"):
+        with pytest.raises(BadSignature, match="signature is missing"):
+            Signer(pairs=(OLD,)).verify(first, PATH)
+
+
 def test_undecodable_bytes_in_a_path_are_signed_as_they_came() -> None:
     path = b"/plain/local:///\xff.png".decode("utf-8", "surrogateescape")
     Signer(pairs=(OLD,)).verify(OLD.sign(b"/plain/local:///\xff.png"), path)

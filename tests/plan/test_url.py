@@ -176,6 +176,7 @@ class TestOptions:
             ("f:jpg", "format", "jpeg"),
             ("ext:webp", "format", "webp"),
             ("w:1e2", "width", None),
+            ("dpr:0.50000000000000000000000001", "dpr", 0.5),
         ],
     )
     def test_values(self, option: str, field: str, value: object, grammar: Grammar) -> None:
@@ -233,6 +234,28 @@ class TestOptions:
 
     def test_trailing_empty_arguments_do_not_count(self, grammar: Grammar) -> None:
         assert plain("wm:0.5:ce:::::", grammar) == plain("wm:0.5:ce", grammar)
+
+    def test_a_watermark_may_have_two_arguments_more_as_in_imgproxy(self, grammar: Grammar) -> None:
+        assert plain("wm:0.5:soea:10:20:0.6:0:0", grammar) == plain("wm:0.5:soea:10:20:0.6", grammar)
+        with pytest.raises(BadOption, match="at most"):
+            plain("wm:0.5:soea:10:20:0.6:0:0:0", grammar)
+
+    @pytest.mark.parametrize(
+        ("option", "hint"),
+        [("resze:fit:1:1", "Did you mean 'resize'"), ("https://a.dev/x.jpg", "written plain/https://")],
+    )
+    def test_an_unknown_option_is_answered_with_a_hint(self, option: str, hint: str, grammar: Grammar) -> None:
+        with pytest.raises(BadOption, match=hint):
+            parse(option, grammar)
+
+    def test_numbers_that_are_nothing_are_nothing(self, grammar: Grammar) -> None:
+        assert plain("blur:1e-300", grammar) == plain("blur:0", grammar)
+        with pytest.raises(BadOption):
+            plain("dpr:1e-300", grammar)
+
+    def test_a_replacement_names_stars_that_exist(self) -> None:
+        with pytest.raises(ValueError, match="stands for nothing"):
+            compile_replacement("a*", "b${2}")
 
     def test_too_many_options(self, grammar: Grammar) -> None:
         with pytest.raises(BadRequest, match="at most 100"):

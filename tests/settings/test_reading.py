@@ -41,7 +41,7 @@ def test_every_default_is_valid() -> None:
 
 def test_values_are_read_by_kind() -> None:
     loaded = load(
-        IMGSERVE_BIND=":9000",
+        IMGSERVE_BIND="127.0.0.1:9000",
         IMGSERVE_TTL="60",
         IMGSERVE_TIMEOUT="2.5",
         IMGSERVE_AUTO_WEBP="1",
@@ -49,7 +49,7 @@ def test_values_are_read_by_kind() -> None:
         IMGSERVE_FORMAT_QUALITY="avif=50,png=1",
         IMGSERVE_URL_REPLACEMENTS="a=b;c=d",
     )
-    assert loaded.server.bind == ":9000"
+    assert loaded.server.bind == "127.0.0.1:9000"
     assert (loaded.caching.ttl, loaded.server.timeout, loaded.negotiation.auto_webp) == (60, 2.5, True)
     assert loaded.negotiation.preferred_formats == ("webp", "jpeg")
     assert dict(loaded.encoding.format_quality) == {"avif": 50, "jxl": 77, "png": 1, "webp": 79}
@@ -60,6 +60,31 @@ def test_imgproxys_name_is_read_where_ours_is_unset() -> None:
     assert load(IMGPROXY_TTL="5").caching.ttl == 5
     assert load(IMGPROXY_TTL="5", IMGSERVE_TTL="6").caching.ttl == 6
     assert load(IMGPROXY_TTL="5", IMGSERVE_TTL="").caching.ttl == 5
+
+
+def test_names_that_mean_something_else_in_imgproxy_are_not_read() -> None:
+    loaded = load(IMGPROXY_WORKERS="64", IMGPROXY_REQUESTS_QUEUE_SIZE="0")
+    assert (loaded.server.workers, loaded.server.requests_queue_size) == (0, 128)
+    assert [warning.partition(" ")[0] for warning in loaded.warnings] == [
+        "IMGPROXY_REQUESTS_QUEUE_SIZE",
+        "IMGPROXY_WORKERS",
+    ]
+
+
+def test_an_open_server_on_every_address_is_warned_of() -> None:
+    assert "whoever reaches this address" in load(IMGSERVE_BIND=":8080").warnings[0]
+    assert load(IMGSERVE_BIND="[::1]:8080").warnings == ()
+
+
+def test_values_that_could_not_work_are_refused() -> None:
+    found = problems(
+        **UNSIGNED,
+        IMGSERVE_ALLOWED_SOURCES="cdn.example",
+        IMGSERVE_PREFERRED_FORMATS=",",
+        IMGSERVE_USER_AGENT="☃",
+        IMGSERVE_ALLOW_ORIGIN="é",
+    )
+    assert len(found) == 4
 
 
 def test_unknown_variables_are_named_with_a_guess() -> None:
