@@ -85,6 +85,28 @@ def test_without_accept_or_wishes_of_the_operator_nothing_is_negotiated() -> Non
     assert negotiate(plan(), CHROME, Negotiation()) == plan()
 
 
+def test_a_url_may_leave_the_format_to_the_client() -> None:
+    asked = plan("negotiate:1")
+    assert negotiate(asked, CHROME, Negotiation()).preferred == ("avif", "webp")
+    assert vary(asked, Negotiation()) == "Accept"
+    for other in (plan("negotiate:0"), plan("negotiate:1/f:png")):
+        assert negotiate(other, CHROME, Negotiation()).preferred == ()
+        assert vary(other, Negotiation()) == ""
+
+
+@pytest.mark.parametrize(
+    "text", ["Fri, 31 Dec 9999 23:59:59 -2359", "1 Jan 1 1:1:1 +999999999999999", "Mon, 01 Jan 0001 00:00:00 GMT"]
+)
+def test_times_that_cannot_be_printed_again_are_no_times(text: str) -> None:
+    assert http_time(text) is None
+
+
+@given(st.from_regex(r"[A-Z][a-z]{2}, [0-9]{1,2} (Jan|Dec) [0-9]{1,5} [0-9]{1,2}:[0-9]{2}:[0-9]{2} [+-][0-9]{1,6}"))
+def test_what_reads_as_a_time_prints_as_one(text: str) -> None:
+    at = http_time(text)
+    assert at is None or http_time(http_date(at)) == pytest.approx(at, abs=1)
+
+
 def test_vary_names_exactly_what_the_answer_depends_on() -> None:
     assert vary(plan(), Negotiation()) == ""
     assert vary(plan(), BOTH) == "Accept"
