@@ -13,7 +13,7 @@ from imgserve.engine.intent import Intent
 from imgserve.ops.behaviour import Transform
 from imgserve.spec.op import Op, Pages, Stage, op
 from imgserve.spec.params import colour, flag, integer, number
-from imgserve.spec.values import Colour, ResizingType
+from imgserve.spec.values import Colour, Gravity, ResizingType
 
 #: What transparent pixels count as: a colour that pictures do not have.
 _MAGENTA = (255, 0, 255)
@@ -89,8 +89,10 @@ class AutoCrop(Transform):
         vertical = _widened(top, height, by=self.margin, whole=image.height)
         if frame.intent.extend:
             horizontal, vertical = _shaped(frame, horizontal, vertical)
-        box = (horizontal[0], vertical[0], horizontal[1], vertical[1])
-        return frame.cut(image.crop(*box)).in_memory()
+        image = image.crop(horizontal[0], vertical[0], horizontal[1], vertical[1])
+        if frame.intent.extend and not image.hasalpha():
+            image, frame = _filled_up(frame, image), _filling(frame)
+        return frame.cut(image).in_memory()
 
     def _subject(self, image: pyvips.Image) -> tuple[int, int, int, int]:
         if image.hasalpha():
@@ -114,17 +116,44 @@ def _widened(start: int, size: int, *, by: int, whole: int) -> tuple[int, int]:
 
 def _shaped(frame: Frame, horizontal: tuple[int, int], vertical: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     """Take more of the source in, towards the aspect ratio of the result, as far as the source reaches."""
-    layout, image = frame.layout, frame.image
+    more_x, more_y = _missing(frame, horizontal[1], vertical[1])
+    return (
+        _widened(*horizontal, by=more_x // 2, whole=frame.image.width),
+        _widened(*vertical, by=more_y // 2, whole=frame.image.height),
+    )
+
+
+def _missing(frame: Frame, width: int, height: int) -> tuple[int, int]:
+    """Give the pixels that a box lacks to have the aspect ratio of the result; 0 and 0 where there is none."""
+    layout = frame.layout
     if not layout.target_width or not layout.target_height:
-        return horizontal, vertical
+        return 0, 0
     ratio = layout.target_width / layout.target_height
     if layout.turned(frame.intent.rotate):
         ratio = 1 / ratio
-    more_x = max(0, round(vertical[1] * ratio) - horizontal[1])
-    more_y = max(0, round(horizontal[1] / ratio) - vertical[1])
-    return (
-        _widened(*horizontal, by=more_x // 2, whole=image.width),
-        _widened(*vertical, by=more_y // 2, whole=image.height),
+    return max(0, round(height * ratio) - width), max(0, round(width / ratio) - height)
+
+
+def _filling(frame: Frame) -> Frame:
+    """Let a picture of the right shape fill its box: fitted, it could leave a line where it is half a pixel off."""
+    if not frame.layout.target_width or not frame.layout.target_height:
+        return frame
+    intent = dataclasses.replace(frame.intent, resizing_type=ResizingType.FILL, extend=False, gravity=Gravity())
+    return dataclasses.replace(frame, intent=intent)
+
+
+def _filled_up(frame: Frame, image: pyvips.Image) -> pyvips.Image:
+    """Go on with the background's colour where an opaque source ends, so that it stays opaque."""
+    more_x, more_y = _missing(frame, image.width, image.height)
+    if not more_x and not more_y:
+        return image
+    return image.embed(
+        more_x // 2,
+        more_y // 2,
+        image.width + more_x,
+        image.height + more_y,
+        extend="background",
+        background=_corner_colour(frame.image),
     )
 
 

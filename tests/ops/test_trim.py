@@ -7,7 +7,21 @@ import pyvips
 
 from imgserve.ops.trim import AutoCrop, Trim
 from imgserve.spec.values import Colour, ResizingType
-from tests.engine.pictures import FILL, decoded, deep, digest, digest_of, jpeg, make, photo, pixel, plain, png, turned
+from tests.engine.pictures import (
+    FILL,
+    decoded,
+    deep,
+    digest,
+    digest_of,
+    jpeg,
+    make,
+    photo,
+    pixel,
+    plain,
+    png,
+    turned,
+    with_alpha,
+)
 
 INNER = photo(60, 40)
 
@@ -124,5 +138,19 @@ def test_autocrop_with_fill_is_filled_up_where_the_source_ends() -> None:
     source = framed(GREEN, left=2, right=2, top=2, bottom=2)
     got = decoded(make(png(source), AutoCrop(), width=120, height=40, resizing_type=ResizingType.FILL).data)
     assert (got.width, got.height) == (120, 40)
+    assert pixel(got, 0, 20) == [0, 200, 0, 255]
+
+
+@pytest.mark.parametrize("width", [119, 120, 121, 122, 123])
+def test_autocrop_with_fill_leaves_no_line_at_the_edges(width: int) -> None:
+    source = framed(GREEN, left=200, right=200, top=200, bottom=200)
+    got = decoded(make(png(source), AutoCrop(), width=width, height=39, resizing_type=ResizingType.FILL).data)
+    assert (got.width, got.height) == (width, 39)
+    assert got[3].min() == 255
+
+
+def test_autocrop_with_fill_is_filled_up_with_nothing_where_the_subject_was_cut_out() -> None:
+    source = with_alpha(INNER).embed(2, 2, 64, 44)
+    got = decoded(make(png(source), AutoCrop(), width=120, height=40, resizing_type=ResizingType.FILL).data)
+    assert (got.width, got.height) == (120, 40)
     assert pixel(got, 0, 20)[3] == 0
-    assert pixel(got, 60, 20)[3] == 255

@@ -94,9 +94,7 @@ def test_a_url_may_leave_the_format_to_the_client() -> None:
         assert vary(other, Negotiation()) == ""
 
 
-@pytest.mark.parametrize(
-    "text", ["Fri, 31 Dec 9999 23:59:59 -2359", "1 Jan 1 1:1:1 +999999999999999", "Mon, 01 Jan 0001 00:00:00 GMT"]
-)
+@pytest.mark.parametrize("text", ["Fri, 31 Dec 9999 23:59:59 -2359", "1 Jan 1 1:1:1 +999999999999999"])
 def test_times_that_cannot_be_printed_again_are_no_times(text: str) -> None:
     assert http_time(text) is None
 
