@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import click
 
+from imgserve.app.grammar import build_grammar
 from imgserve.cli.address import address_of
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.errors import ConfigError, ImgserveError
+from imgserve.plan.model import Plan
 from imgserve.plan.signing import key_pairs
+from imgserve.plan.url import write
 from imgserve.settings import Settings
 from imgserve.sign import UrlSigner
 
@@ -32,12 +35,25 @@ def sign(
         raise click.UsageError("Give at least one PATH or --source.")
     if paths and (options or presets or base64):
         raise click.UsageError("A PATH has its options in it: --option, --preset and --base64 belong to --source.")
-    signer = signer_of(settings_or_exit(), base_url)
+    settings = settings_or_exit()
+    signer = signer_of(settings, base_url)
+    try:
+        known = build_grammar(settings).presets
+    except ConfigError as wrong:
+        refuse(wrong.problems)
+    if missing := [name for name in presets if name not in known]:
+        raise click.ClickException(f"There is no preset called {missing[0]!r}; there are {', '.join(sorted(known))}.")
+    if settings.url.only_presets and sources and (options or not presets):
+        raise click.ClickException("This server takes presets only: give --preset and no --option.")
     try:
         for path in paths:
             click.echo(signer.signed(path))
         for source in sources:
-            click.echo(signer.url(source, *options, presets=presets, base64=base64))
+            if settings.url.only_presets:
+                names = settings.url.arguments_separator.join(presets)
+                click.echo(signer.signed(f"/{names}{write(Plan(source=source), encode=base64)}"))
+            else:
+                click.echo(signer.url(source, *options, presets=presets, base64=base64))
     except ImgserveError as wrong:
         raise click.ClickException(wrong.message) from None
 

@@ -29,6 +29,19 @@ def test_a_wrong_option_is_told_and_nothing_is_printed(invoke: Invoke) -> None:
     assert "'wide'" in result.stderr
 
 
+def test_presets_must_exist(invoke: Invoke) -> None:
+    result = invoke("sign", "--source", "local:///a.jpg", "-p", "gird")
+    assert result.exit_code == 1
+    assert "no preset called 'gird'" in result.stderr
+
+
+def test_a_server_of_presets_only_gets_urls_of_presets_only(invoke: Invoke) -> None:
+    result = invoke("sign", "--source", "local:///a.jpg", "-p", "grid", "-p", "shadow", IMGSERVE_ONLY_PRESETS="1")
+    assert result.stdout.endswith("/grid:shadow/plain/local:///a.jpg\n")
+    refused = invoke("sign", "--source", "local:///a.jpg", "--option", "w:3", IMGSERVE_ONLY_PRESETS="1")
+    assert "presets only" in refused.stderr
+
+
 def test_without_a_key_the_settings_are_refused(invoke: Invoke) -> None:
     result = invoke("sign", PATH, IMGSERVE_KEY="", IMGSERVE_SALT="")
     assert result.exit_code == 2
