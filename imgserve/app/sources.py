@@ -48,7 +48,7 @@ def build_sources(settings: Settings, allowed: AllowedSources) -> dict[str, Sour
     problems: list[str] = []
     root = settings.sources.local_filesystem_root
     if root and Path(root).is_dir():
-        made.append(LocalSource(Path(root)))
+        made.append(LocalSource(Path(root), query_separator=settings.sources.source_url_query_separator))
     elif root:
         problems.append(f"IMGSERVE_LOCAL_FILESYSTEM_ROOT: there is no folder {root}")
     if settings.sources.use_s3:
@@ -63,7 +63,8 @@ def build_sources(settings: Settings, allowed: AllowedSources) -> dict[str, Sour
 
 def _s3_source(settings: Settings) -> Source:
     # Not at the top: boto3 costs every worker 0.1 s and 9 MB, and few servers read from S3.
-    from imgserve.adapters.sources.s3 import BucketRules, S3Account, S3Limits, S3Source
+    from imgserve.adapters.sources.s3 import BucketRules, S3Source
+    from imgserve.adapters.sources.s3_client import S3Account, S3Limits
 
     sources, server = settings.sources, settings.server
     return S3Source(
@@ -80,6 +81,7 @@ def _s3_source(settings: Settings) -> Source:
             total_timeout_s=server.download_timeout,
         ),
         buckets=BucketRules(allowed=sources.s3_allowed_buckets, denied=sources.s3_denied_buckets),
+        query_separator=sources.source_url_query_separator,
     )
 
 

@@ -1,7 +1,7 @@
 """Dialling exactly the address that was checked.
 
-A name is resolved once, every address of the answer is judged, and the socket is opened to one of those very
-addresses: a second DNS answer (rebinding) has nothing to change. httpcore keeps the name for Host and SNI.
+A connection resolves its name once, every address of the answer is judged, and the socket is opened to one of those
+very addresses: a second DNS answer (rebinding) has nothing to change. httpcore keeps the name for Host and SNI.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any, cast
 import httpcore
 
 from imgserve.adapters.sources.guard import AddressRules, is_literal, kinds_of, refusal
+from imgserve.adapters.sources.names import SystemNames
 from imgserve.errors import SourceUnreachable
 
 #: Ask the name service: host and port in, address texts out; raises OSError when the name has none.
@@ -26,21 +27,15 @@ Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 PAUSE_AT_BYTES = 1 << 20
 
 
-async def system_resolve(host: str, port: int) -> list[str]:
-    """Resolve through the system (hosts file, DNS), in its order of preference."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
-
-
 class PinnedBackend(httpcore.AsyncNetworkBackend):
     """Dial for httpcore, to checked addresses only, over asyncio protocols.
 
     asyncio directly, not httpcore's anyio backend: 829 KB take 0.55 ms through this one, 0.85 ms through that.
     """
 
-    def __init__(self, rules: AddressRules, *, resolve: Resolve = system_resolve) -> None:
+    def __init__(self, rules: AddressRules, *, resolve: Resolve | None = None) -> None:
         self._rules = rules
-        self._resolve = resolve
+        self._resolve = resolve or SystemNames()
 
     async def connect_tcp(
         self,

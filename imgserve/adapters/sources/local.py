@@ -15,11 +15,12 @@ import stat
 from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from email.utils import formatdate, parsedate_to_datetime
+from email.utils import formatdate
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO, TypeVar
 
+from imgserve.adapters.sources.header_values import DIGITS, http_date, lower_names
 from imgserve.errors import BadRequest, SourceForbidden, SourceNotFound, SourceTooLarge, SourceUnreachable
 from imgserve.ports import Blob, Origin
 
@@ -46,7 +47,7 @@ CONTENT_TYPES = {
 
 T = TypeVar("T")
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(rf"bytes=({DIGITS})?-({DIGITS})?")
 _ETAG = re.compile(r'"[^"]*"')
 
 
@@ -109,7 +110,7 @@ class LocalSource:
 
     @contextlib.asynccontextmanager
     async def open(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> AsyncIterator[LocalStream]:
-        opening = self._run(partial(self._open, url, max_bytes, _lower(headers)))
+        opening = self._run(partial(self._open, url, max_bytes, lower_names(headers)))
         try:
             opened = await asyncio.shield(opening)
         except asyncio.CancelledError:
@@ -121,7 +122,7 @@ class LocalSource:
             opened.file.close()
 
     async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> Blob:
-        asked = _lower(headers)
+        asked = lower_names(headers)
 
         def read() -> Blob:  # one turn through the thread pool for opening, reading and closing
             opened = self._open(url, max_bytes, asked)
@@ -207,19 +208,17 @@ def _unchanged(etag: str, mtime_s: int, asked: Mapping[str, str]) -> bool:
         tags = asked["if-none-match"]
         return tags.strip() == "*" or etag in _ETAG.findall(tags)
     if "if-modified-since" in asked:
-        try:
-            return mtime_s <= parsedate_to_datetime(asked["if-modified-since"]).timestamp()
-        except ValueError:  # a date that cannot be read is no condition
-            return False
+        since = http_date(asked["if-modified-since"])
+        return since is not None and mtime_s <= since.timestamp()  # a date that cannot be read is no condition
     return False
 
 
 def _part(wanted: str, size: int) -> tuple[int, int, int]:
     """Read a Range header: status, first byte, number of bytes. Several ranges, or nonsense, give the whole."""
     found = _RANGE.fullmatch(wanted.strip())
-    if found is None or found[1] == found[2] == "":
+    if found is None or found[1] is found[2] is None:
         return 200, 0, size
-    if found[1] == "":
+    if found[1] is None:
         start, end = max(0, size - int(found[2])), size - 1
     else:
         start, end = int(found[1]), min(int(found[2] or size), size - 1)
@@ -247,10 +246,6 @@ def _close_late(opening: asyncio.Future[_Opened]) -> None:
     """Close what a thread opened for a caller that has left."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().file.close()
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}
 
 
 def _shrunk() -> SourceUnreachable:

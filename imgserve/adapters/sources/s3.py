@@ -11,69 +11,23 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, TypeVar
 
-import boto3
-import botocore.session
-from botocore.config import Config
-from botocore.credentials import (
-    AssumeRoleCredentialFetcher,
-    CredentialProvider,
-    CredentialResolver,
-    DeferredRefreshableCredentials,
-)
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectTimeoutError,
-    NoCredentialsError,
-    ParamValidationError,
-    ReadTimeoutError,
-)
-
+from imgserve.adapters.sources.header_values import http_date, lower_names
 from imgserve.adapters.sources.inflate import Inflate
-from imgserve.errors import (
-    BadRequest,
-    ImgserveError,
-    SourceForbidden,
-    SourceNotFound,
-    SourceTimeout,
-    SourceTooLarge,
-    SourceUnreachable,
-)
+from imgserve.adapters.sources.s3_answer import BodilessAnswer, origin_of, translated
+from imgserve.adapters.sources.s3_client import S3Account, S3Limits, make_client
+from imgserve.errors import BadRequest, SourceForbidden, SourceTimeout, SourceTooLarge
 from imgserve.ports import Blob, Origin
 
 T = TypeVar("T")
 
 #: One turn through the thread pool costs about 50 microseconds.
 CHUNK_BYTES = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Limits:
-    """Bounds of one fetch and of the connection pool; times in seconds."""
-
-    connect_timeout_s: float = 3.0
-    read_timeout_s: float = 5.0
-    #: Time spent waiting for the storage; the time a slow reader of the body takes does not count.
-    total_timeout_s: float = 5.0
-    #: Connections, and as many threads, since boto3 holds a thread for each.
-    max_connections: int = 16
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class S3Account:
-    """Where the storage is and who asks; None leaves it to boto3's own chain (variables, profile, instance role)."""
-
-    region: str | None = None
-    #: With scheme, and path where there is one: https://x.supabase.co/storage/v1/s3.
-    endpoint: str | None = None
-    path_style: bool = True
-    assume_role_arn: str | None = None
-    assume_role_external_id: str | None = None
+#: boto3 sends them as they are, and storages or proxies resolve them: s3://open/../closed/key would leave its bucket.
+DOT_SEGMENTS = frozenset({".", ".."})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,44 +41,6 @@ class BucketRules:
         if any(fnmatchcase(bucket, glob) for glob in self.denied):
             return False
         return not self.allowed or any(fnmatchcase(bucket, glob) for glob in self.allowed)
-
-
-class _RoleProvider(CredentialProvider):  # type: ignore[misc]  # botocore is untyped
-    """Temporary credentials of a role, renewed by botocore before they end."""
-
-    METHOD = "imgserve-assume-role"
-
-    def __init__(self, account: S3Account) -> None:
-        super().__init__()
-        source = botocore.session.get_session()
-        external = {"ExternalId": account.assume_role_external_id} if account.assume_role_external_id else {}
-        self._fetcher = AssumeRoleCredentialFetcher(
-            partial(source.create_client, region_name=account.region),
-            source.get_credentials(),
-            account.assume_role_arn,
-            extra_args=external,
-        )
-
-    def load(self) -> Any:
-        return DeferredRefreshableCredentials(self._fetcher.fetch_credentials, self.METHOD)
-
-
-def _client(account: S3Account, limits: S3Limits) -> Any:
-    core = botocore.session.get_session()
-    if account.assume_role_arn:
-        core.register_component("credential_provider", CredentialResolver([_RoleProvider(account)]))
-    config = Config(
-        connect_timeout=limits.connect_timeout_s,
-        read_timeout=limits.read_timeout_s,
-        max_pool_connections=limits.max_connections,
-        retries={"total_max_attempts": 2, "mode": "standard"},
-        s3={"addressing_style": "path" if account.path_style else "virtual"},
-        # Storages other than AWS do not know boto3's new default checksums.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
-    session = boto3.session.Session(botocore_session=core, region_name=account.region)
-    return session.client("s3", endpoint_url=account.endpoint, config=config)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +68,8 @@ class S3Stream:
 class S3Source:
     """Read objects; see ports.Source. What follows `query_separator` in a URL is the version of the object.
 
-    Bucket and key are taken literally, the URL grammar has decoded them.
+    Bucket and key are taken literally, the URL grammar has decoded them. The slash behind the bucket ends it, any other
+    is part of the key: s3://bucket//x is the key /x, which boto3 asks for as such.
     """
 
     schemes = ("s3",)
@@ -178,7 +95,7 @@ class S3Source:
     @contextlib.asynccontextmanager
     async def open(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> AsyncIterator[S3Stream]:
         patience = _Patience(self._limits.total_timeout_s)
-        opening = self._run(partial(self._open, url, max_bytes, _lower(headers)))
+        opening = self._run(partial(self._open, url, max_bytes, lower_names(headers)))
         try:
             opened = await patience.wait(asyncio.shield(opening))
         except (asyncio.CancelledError, SourceTimeout):
@@ -190,7 +107,7 @@ class S3Source:
             opened.close()
 
     async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> Blob:
-        asked = _lower(headers)
+        asked = lower_names(headers)
 
         def read() -> Blob:  # one turn through the thread pool
             opened = self._open(url, max_bytes, asked)
@@ -211,25 +128,26 @@ class S3Source:
         # At the first request, in a thread: finding credentials may ask an instance's metadata service for seconds.
         with self._client_lock:
             if self._client is None:
-                self._client = _client(self._account, self._limits)
+                self._client = make_client(self._account, self._limits)
             return self._client
 
     def _open(self, url: str, max_bytes: int, asked: Mapping[str, str]) -> _Opened:
         wanted = self._object(url) | _conditions(asked)
         try:
-            with _translated():
+            with translated():
                 answer = self._connected().get_object(**wanted)
-        except _Answer as exc:
+        except BodilessAnswer as exc:
             return _Opened(exc.origin, iter(()), lambda: None)
-        body, origin = answer["Body"], _origin(answer)
+        body, origin = answer["Body"], origin_of(answer)
         if max_bytes and (origin.content_length or 0) > max_bytes:
             body.close()
             raise _too_large(max_bytes)
+        received = _pieces(_received(body), max_bytes)  # compressed bytes count too, some decode to nothing
         encoding = origin.headers.get("content-encoding", "").strip().lower()
         if encoding in ("gzip", "x-gzip", "deflate") and origin.status == 200 and "accept-encoding" not in asked:
-            origin = _origin(answer, decoded=True)
-            return _Opened(origin, _pieces(_inflated(_received(body), encoding), max_bytes), body.close)
-        return _Opened(origin, _pieces(_received(body), max_bytes), body.close)
+            origin = origin_of(answer, decoded=True)
+            return _Opened(origin, _pieces(_inflated(received, encoding), max_bytes), body.close)
+        return _Opened(origin, received, body.close)
 
     def _object(self, url: str) -> dict[str, Any]:
         """Read the URL; raises BadRequest, and SourceForbidden for a bucket that the rules close."""
@@ -238,9 +156,10 @@ class S3Source:
         if self._query_separator:
             rest, _, version = rest.partition(self._query_separator)
         bucket, _, key = rest.partition("/")
-        key = key.lstrip("/")
         if scheme.lower() != "s3" or not bucket or not key:
             raise BadRequest("An S3 source is s3://, a bucket, a slash and a key.", expected="s3://bucket/key")
+        if DOT_SEGMENTS & {bucket, *key.split("/")}:
+            raise BadRequest("An S3 source cannot have '.' or '..' between slashes.", expected="s3://bucket/key")
         if not self._buckets.permits(bucket):
             raise SourceForbidden("The bucket of the S3 source is not among the allowed ones.", got=bucket)
         return {"Bucket": bucket, "Key": key} | ({"VersionId": version} if version else {})
@@ -264,43 +183,6 @@ class _Patience:
             self._left_s = max(0.0, self._left_s - (loop.time() - started_s))
 
 
-class _Answer(Exception):  # boto3 raises for what is an answer here: 304 and 416
-    def __init__(self, origin: Origin) -> None:
-        super().__init__()
-        self.origin = origin
-
-
-@contextlib.contextmanager
-def _translated() -> Iterator[None]:
-    """Give boto3's errors their names in our tree."""
-    try:
-        yield
-    except ClientError as exc:
-        origin = _origin(exc.response)
-        if origin.status in (304, 416):  # both answer a header of the caller
-            raise _Answer(origin) from exc
-        raise _refused(origin.status, exc.response.get("Error", {}).get("Code", "")) from exc
-    except (ConnectTimeoutError, ReadTimeoutError) as exc:
-        raise SourceTimeout("The S3 storage did not answer in time.") from exc
-    except ParamValidationError as exc:
-        raise BadRequest("The S3 source has a bucket, key or version that S3 does not know as such.") from exc
-    except NoCredentialsError as exc:
-        raise SourceUnreachable("The server has no credentials for the S3 storage.") from exc
-    except BotoCoreError as exc:
-        raise SourceUnreachable("The S3 storage cannot be reached, or broke off its answer.") from exc
-
-
-def _refused(status: int, code: str) -> ImgserveError:
-    named = f"{status} ({code})" if code and code != str(status) else str(status)
-    if status in (401, 403):
-        return SourceForbidden(f"The S3 storage refused to give the source: {named}.", got=named)
-    if status == 404:
-        return SourceNotFound("The S3 source does not exist.", got=named)
-    if 400 <= status < 500 and status not in (408, 429):
-        return SourceNotFound(f"The S3 storage answered {named}.", got=named)
-    return SourceUnreachable(f"The S3 storage answered {named}.", got=named)
-
-
 def _conditions(asked: Mapping[str, str]) -> dict[str, Any]:
     wanted: dict[str, Any] = {}
     if "range" in asked:
@@ -308,33 +190,14 @@ def _conditions(asked: Mapping[str, str]) -> dict[str, Any]:
     if "if-none-match" in asked:
         wanted["IfNoneMatch"] = asked["if-none-match"]
     elif "if-modified-since" in asked:
-        with contextlib.suppress(ValueError):  # a date that cannot be read is no condition
-            wanted["IfModifiedSince"] = parsedate_to_datetime(asked["if-modified-since"])
+        since = http_date(asked["if-modified-since"])
+        if since is not None:  # a date that cannot be read is no condition
+            wanted["IfModifiedSince"] = since
     return wanted
 
 
-def _origin(answer: Mapping[str, Any], *, decoded: bool = False) -> Origin:
-    facts = answer["ResponseMetadata"]
-    headers: dict[str, str] = {name.lower(): value for name, value in facts.get("HTTPHeaders", {}).items()}
-    status = facts["HTTPStatusCode"]
-    if decoded or status in (304, 416):  # they describe bytes that nobody gets
-        headers.pop("content-encoding", None)
-        headers.pop("content-length", None)
-    length = headers.get("content-length", "")
-    return Origin(
-        status=status,
-        content_type=headers.get("content-type"),
-        content_length=int(length) if length.isdigit() else None,
-        etag=headers.get("etag"),
-        last_modified=headers.get("last-modified"),
-        cache_control=headers.get("cache-control"),
-        expires=headers.get("expires"),
-        headers=headers,
-    )
-
-
 def _received(body: Any) -> Iterator[bytes]:
-    with _translated():
+    with translated():
         while chunk := body.read(CHUNK_BYTES):
             yield chunk
 
@@ -363,7 +226,3 @@ def _close_late(opening: asyncio.Future[_Opened]) -> None:
     """Close what a thread opened for a caller that has left."""
     if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
-
-
-def _lower(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name.lower(): value for name, value in headers.items()}

@@ -1,16 +1,18 @@
-"""An httpx transport over a pool of connections to permitted addresses only."""
+"""An httpx transport over a pool of connections to permitted addresses only, of which no origin gets all."""
 
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Protocol
 
 import httpcore
 import httpx
 
-from imgserve.adapters.sources.dial import PinnedBackend, Resolve, system_resolve
+from imgserve.adapters.sources.dial import PinnedBackend, Resolve
 from imgserve.adapters.sources.guard import AddressRules
+from imgserve.adapters.sources.shares import OriginShares
 
 
 class PoolLimits(Protocol):
@@ -23,6 +25,9 @@ class PoolLimits(Protocol):
     @property
     def keep_alive_s(self) -> float: ...
 
+
+#: An origin may have one part in this many of the pool's connections.
+PARTS = 4
 
 # Most specific first, since the first match is taken.
 _HTTPX_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
@@ -45,8 +50,9 @@ def _as_httpx(exc: Exception) -> httpx.TransportError:
 
 
 class _Body(httpx.AsyncByteStream):
-    def __init__(self, received: httpcore.Response) -> None:
+    def __init__(self, received: httpcore.Response, ended: Callable[[], None]) -> None:
         self._received = received
+        self._ended = ended
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
@@ -56,15 +62,20 @@ class _Body(httpx.AsyncByteStream):
             raise _as_httpx(exc) from exc
 
     async def aclose(self) -> None:
-        await self._received.aclose()
+        """Called once, by httpx.Response."""
+        try:
+            await self._received.aclose()
+        finally:
+            self._ended()
 
 
 class GuardedTransport(httpx.AsyncBaseTransport):
     """An httpx transport that connects to permitted addresses only; also for an AsyncClient that calls given URLs."""
 
     def __init__(
-        self, limits: PoolLimits, rules: AddressRules, *, tls: ssl.SSLContext, resolve: Resolve = system_resolve
+        self, limits: PoolLimits, rules: AddressRules, *, tls: ssl.SSLContext, resolve: Resolve | None = None
     ) -> None:
+        self._shares = OriginShares(max(1, limits.max_connections // PARTS))
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=tls,
             max_connections=limits.max_connections,
@@ -74,9 +85,28 @@ class GuardedTransport(httpx.AsyncBaseTransport):
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        origin = (request.url.scheme, request.url.host, request.url.port)
+        try:
+            await self._shares.take(origin, timeout_s=request.extensions.get("timeout", {}).get("pool"))
+        except TimeoutError as exc:
+            raise httpx.PoolTimeout("no connection of the origin's share came free in time") from exc
+        give_back = partial(self._shares.give_back, origin)
+        try:
+            received = await self._send(request)
+        except BaseException:
+            give_back()
+            raise
+        response = httpx.Response(
+            received.status, headers=received.headers, stream=_Body(received, give_back), request=request
+        )
+        # latin-1 is what headers are; httpx's guess at UTF-8 gives text that no response of ours could carry.
+        response.headers.encoding = "latin-1"
+        return response
+
+    async def _send(self, request: httpx.Request) -> httpcore.Response:
         url = request.url
         try:
-            received = await self._pool.handle_async_request(
+            return await self._pool.handle_async_request(
                 httpcore.Request(
                     request.method,
                     httpcore.URL(scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path),
@@ -87,10 +117,6 @@ class GuardedTransport(httpx.AsyncBaseTransport):
             )
         except _HTTPCORE_ERRORS as exc:
             raise _as_httpx(exc) from exc
-        response = httpx.Response(received.status, headers=received.headers, stream=_Body(received), request=request)
-        # latin-1 is what headers are; httpx's guess at UTF-8 gives text that no response of ours could carry.
-        response.headers.encoding = "latin-1"
-        return response
 
     async def aclose(self) -> None:
         await self._pool.aclose()

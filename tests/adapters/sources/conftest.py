@@ -25,7 +25,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from imgserve.adapters.sources.s3 import S3Account, S3Source
+from imgserve.adapters.sources.s3 import S3Source
+from imgserve.adapters.sources.s3_client import S3Account
 from imgserve.ports import Source
 
 

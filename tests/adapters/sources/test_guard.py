@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from imgserve.adapters.sources.dial import PAUSE_AT_BYTES, PinnedBackend, _Inbox, system_resolve
+from imgserve.adapters.sources.dial import PAUSE_AT_BYTES, PinnedBackend, _Inbox
 from imgserve.adapters.sources.guard import AddressRules, Kind, kinds_of
 from imgserve.errors import SourceForbidden, SourceUnreachable
 from tests.adapters.sources.conftest import Web, free_port, reply
@@ -120,7 +120,7 @@ class Names:
 
 
 async def connect(host: str, port: int, rules: AddressRules, names: Names | None = None) -> None:
-    backend = PinnedBackend(rules, resolve=names or system_resolve)
+    backend = PinnedBackend(rules, resolve=names)
     stream = await backend.connect_tcp(host, port, timeout=5)
     await stream.aclose()
 

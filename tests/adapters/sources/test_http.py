@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import gzip
 import ssl
@@ -14,9 +15,14 @@ from typing import Any
 import httpx
 import pytest
 import uvloop
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from imgserve.adapters.sources.guard import AddressRules
-from imgserve.adapters.sources.http import MAX_URL_CHARS, HttpLimits, HttpSource
+from imgserve.adapters.sources.http import HttpLimits, HttpSource
+from imgserve.adapters.sources.inflate import PIECE_BYTES
+from imgserve.adapters.sources.web_answer import HttpStream, Patience
+from imgserve.adapters.sources.web_url import MAX_URL_CHARS
 from imgserve.errors import (
     BadRequest,
     ImgserveError,
@@ -313,6 +319,17 @@ async def test_cookies_live_for_one_fetch(web: Web) -> None:
     assert [asked.headers.get("cookie") for asked in web.asked] == [None, "seen=1", None, "seen=1"]
 
 
+@pytest.mark.parametrize(
+    "cookie", ["a=\xff", "\xe4=1", "a=\x80b; Path=/", "a=" + "x" * 5000, "a=1; expires=1 Jan " + "9" * 5000]
+)
+async def test_cookies_that_no_request_can_carry_are_dropped(web: Web, cookie: str) -> None:
+    web.routes["/b"] = reply(200, b"1")
+    head = b"HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\nSet-Cookie: good=1\r\nSet-Cookie: "
+    web.routes["/a"] = head + cookie.encode("latin-1") + b"\r\n\r\n"
+    assert (await fetch(web.url("/a"))).data == b"1"
+    assert web.asked[-1].headers["cookie"] == "good=1"
+
+
 # --- status codes -----------------------------------------------------------------------------------------------------
 
 
@@ -348,6 +365,54 @@ async def test_a_part_that_is_the_whole_is_the_source(web: Web) -> None:
     assert "content-range" not in blob.origin.headers
 
 
+NINES = "9" * 5000  # more digits than int() reads
+
+
+@pytest.mark.parametrize(
+    "where", [f"bytes 0-{NINES}/{NINES}", f"bytes 0-3/{NINES}", "bytes 0-²/³", "bytes 0-٣/٤", NINES, ""]
+)
+async def test_a_part_of_strange_bounds_is_unreachable(web: Web, where: str) -> None:
+    head = b"HTTP/1.1 206 Partial\r\nContent-Length: 4\r\nContent-Range: " + where.encode()
+    web.routes["/a.jpg"] = head + b"\r\n\r\npart"
+    with pytest.raises(SourceUnreachable, match="part"):
+        await fetch(web.url("/a.jpg"))
+
+
+HEADERS = ["Content-Range", "Content-Length", "Content-Encoding", "Set-Cookie", "Location", "Retry-After", "ETag"]
+HEADERS += ["Last-Modified", "Content-Type", "Transfer-Encoding", "Expires", "Cache-Control"]
+
+
+def test_no_answer_of_an_origin_is_a_bug_of_ours() -> None:
+    values = (
+        st.binary(max_size=30)
+        | st.from_regex(rb"bytes [0-9]*-[0-9]*/[0-9*]*", fullmatch=True)
+        | st.just(NINES.encode())
+    )
+
+    @settings(max_examples=200, deadline=None)
+    @given(
+        status=st.sampled_from([200, 204, 206, 301, 302, 304, 404, 416, 503]),
+        named=st.lists(st.tuples(st.sampled_from(HEADERS), values), max_size=4),
+    )
+    def run(status: int, named: list[tuple[str, bytes]]) -> None:
+        head = b"".join(name.encode() + b": " + value + b"\r\n" for name, value in named)
+        runner.run(ask(b"HTTP/1.1 %d Reason\r\n" % status + head + b"\r\nbody"))
+
+    async def ask(answer: bytes) -> None:
+        web = Web(routes={"/a.jpg": then(answer)})
+        server = await asyncio.start_server(web.serve, "127.0.0.1", 0)
+        web.port = server.sockets[0].getsockname()[1]
+        with contextlib.suppress(ImgserveError):  # anything else is what this test looks for
+            await fetch(
+                web.url("/a.jpg"), allowed=lambda url: url.startswith(web.url("/")), headers={"Range": "bytes=0-3"}
+            )
+        server.close()
+        await server.wait_closed()
+
+    with asyncio.Runner() as runner:
+        run()
+
+
 @pytest.mark.parametrize("text", ["ü", "漢字".encode().decode("latin-1")])
 async def test_header_texts_come_as_they_were_sent(web: Web, text: str) -> None:
     web.routes["/a.jpg"] = reply(200, b"1", {"X-Name": text, "Cache-Control": "max-age=5", "Expires": "0"})
@@ -375,6 +440,40 @@ async def test_a_compressed_bomb_meets_the_limit(web: Web) -> None:
     web.routes["/a.svg"] = reply(200, gzip.compress(bytes(200_000_000), 1), {"Content-Encoding": "gzip"})
     with pytest.raises(SourceTooLarge):
         await fetch(web.url("/a.svg"), max_bytes=1_000_000)
+
+
+async def test_compressed_bytes_that_decode_to_nothing_meet_the_limit(web: Web) -> None:
+    empty_block = b"\x00\x00\x00\xff\xff"
+    web.routes["/a.svg"] = chunked(empty_block * 400, headers="Content-Encoding: deflate\r\n")
+    with pytest.raises(SourceTooLarge):
+        await fetch(web.url("/a.svg"), max_bytes=1000)
+
+
+async def test_a_body_of_empty_gzip_members_is_given_up(web: Web) -> None:
+    web.routes["/a.svg"] = reply(200, gzip.compress(b"") * 20_000, {"Content-Encoding": "gzip"})
+    with pytest.raises(SourceUnreachable, match="more than 1000 members"):
+        await fetch(web.url("/a.svg"), max_bytes=1_000_000)
+
+
+@pytest.mark.parametrize("body", [bytes(100 * PIECE_BYTES), b""], ids=["bomb", "empty members"])
+async def test_others_get_their_turn_while_a_body_is_decoded(body: bytes) -> None:
+    members = 1 if body else 100
+    response = httpx.Response(
+        200, headers={"Content-Encoding": "gzip"}, stream=httpx.ByteStream(gzip.compress(body, 1) * members)
+    )
+    stream = HttpStream(response, Patience("images.test", 60), max_bytes=0, decode=True)
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    task = asyncio.create_task(others())
+    assert await stream.read() == body
+    assert turns >= 100  # the body arrives at once, so without a pause there would be none
+    task.cancel()
 
 
 # --- encodings --------------------------------------------------------------------------------------------------------

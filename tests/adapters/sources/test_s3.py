@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from imgserve.adapters.sources.s3 import BucketRules, S3Account, S3Limits, S3Source
+from imgserve.adapters.sources.s3 import BucketRules, S3Source
+from imgserve.adapters.sources.s3_client import S3Account, S3Limits
 from imgserve.errors import (
     BadRequest,
     ImgserveError,
@@ -78,6 +79,57 @@ async def test_caching_headers_of_the_object_are_passed_on(bucket: Any, s3_sourc
 async def test_a_url_without_bucket_and_key_is_a_bad_request(url: str, aws: None) -> None:
     with pytest.raises(BadRequest):
         await fetch(S3Account(endpoint="http://127.0.0.1:1"), url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["s3://good/../evil/k", "s3://good/a/./k", "s3://good/..", "s3://../evil/k", "s3://./evil/k", "s3://good//../k"],
+)
+async def test_dot_segments_are_refused_and_not_asked_for(web: Web, aws: None, url: str) -> None:
+    with pytest.raises(BadRequest, match="between slashes"):
+        await fetch_from(web, url)
+    assert web.asked == []
+
+
+@pytest.mark.parametrize("key", ["/x", "//x", "a//x", "...", "a..b/.x", "x/"])
+async def test_a_key_is_asked_for_as_it_is_written(web: Web, aws: None, key: str) -> None:
+    web.routes[f"/bucket/{key}"] = reply(200, b"literal")
+    assert (await fetch_from(web, f"s3://bucket/{key}")).data == b"literal"
+
+
+async def test_a_key_with_a_slash_in_front_is_another_key_for_virtual_hosts_too(
+    web: Web, aws: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", web.url(""))
+    web.routes["http://bucket.storage.test//x"] = reply(200, b"virtual")
+    account = S3Account(region="us-east-1", endpoint="http://storage.test", path_style=False)
+    assert (await fetch(account, "s3://bucket//x")).data == b"virtual"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("If-Modified-Since", "1 Jan 1 1:1:1 +999999999999999"),
+        ("If-Modified-Since", "1 Jan 1 1:1:1 GMT"),
+        ("If-Modified-Since", "31 Dec 9999 23:59:59 GMT"),
+        ("Range", "bytes=0-" + "9" * 5000),
+        ("Range", "\xff"),
+        ("Range", "\x01"),
+        ("If-None-Match", "\xff"),
+        ("If-None-Match", ""),
+    ],
+)
+async def test_strange_conditions_and_ranges_give_an_answer(web: Web, aws: None, name: str, value: str) -> None:
+    web.routes["/bucket/a.jpg"] = reply(200, b"1")
+    source = S3Source(S3Account(region="us-east-1", endpoint=web.url("")), limits=LIMITS)
+    assert (await source.fetch("s3://bucket/a.jpg", max_bytes=0, headers={name: value})).data == b"1"
+    await source.close()
+
+
+async def test_empty_gzip_members_have_an_end(bucket: Any, s3_source: S3Source) -> None:
+    bucket.put_object(Key="empty.svg", Body=gzip.compress(b"") * 2000, ContentEncoding="gzip")
+    with pytest.raises(SourceUnreachable, match="more than 1000 members"):
+        await kept(s3_source, f"s3://{bucket.name}/empty.svg")
 
 
 @pytest.mark.parametrize(
