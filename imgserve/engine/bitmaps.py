@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +12,7 @@ import pyvips
 from PIL import BmpImagePlugin, Image
 
 from imgserve.engine import tags
+from imgserve.engine.deadline import Deadline
 from imgserve.engine.intent import Limits
 from imgserve.errors import ImageRefused
 
@@ -35,6 +37,8 @@ _V5_HEADER_LENGTH: Final = 124
 _BI_RGB, _BI_RLE8, _BI_RLE4, _BI_BITFIELDS = 0, 1, 2, 3
 #: What follows a zero in run-length encoded rows: end of the line, (1, end of the picture,) go right and on.
 _RLE_LINE, _RLE_DELTA = 0, 2
+#: Run lengths between two looks at the clock: some milliseconds.
+_RUNS_UNCHECKED: Final = 4096
 #: Marks a pixel that run lengths leave out: all of it is painted over.
 _MISSING: Final = 255
 #: More bits than these are colours and not numbers in a palette.
@@ -119,7 +123,7 @@ class _Head:
         return 1 if self.top_down else -1
 
 
-def load_bmp(data: bytes, limits: Limits) -> pyvips.Image:
+def load_bmp(data: bytes, limits: Limits, *, deadline: Deadline) -> pyvips.Image:
     """Decode a BMP into 3 or 4 bands of sRGB; a palette is remembered for saving.
 
     Pixels are those of imgproxy's own decoder where they differ from Pillow's: 5 and 6 bits are not spread to 8, and
@@ -130,13 +134,14 @@ def load_bmp(data: bytes, limits: Limits) -> pyvips.Image:
         head = _Head.of(data) if length >= _INFO_HEADER_LENGTH else None
         if head is not None:
             _check_size(head.width, head.height, limits)
-        picture = _indexed(data, head) if head is not None and head.indexed else _direct(data, head, limits)
+        indexed = head is not None and head.indexed
+        picture = _indexed(data, head, deadline) if head is not None and indexed else _direct(data, head, limits)
         pixels = picture.tobytes()
     except _BROKEN as error:
         raise _broken() from error
     image = pyvips.Image.new_from_memory(pixels, picture.width, picture.height, len(picture.getbands()), "uchar")
     image = image.copy(interpretation="srgb")
-    if head is not None and head.indexed:
+    if head is not None and indexed:
         tags.put_integer(image, "palette", 1)
         tags.put_integer(image, "bits-per-sample", _depth(head.colours))
     return image
@@ -146,7 +151,7 @@ def _depth(colours: int) -> int:
     return 8 if colours > 16 else 4 if colours > 4 else 2 if colours > 2 else 1
 
 
-def _indexed(data: bytes, head: _Head) -> Image.Image:
+def _indexed(data: bytes, head: _Head, deadline: Deadline) -> Image.Image:
     size = (head.width, head.height)
     first = 14 + head.length
     palette = data[first : first + 4 * min(head.colours, 1 << head.bits)]
@@ -159,7 +164,7 @@ def _indexed(data: bytes, head: _Head) -> Image.Image:
         mode = f"P;{head.bits}" if head.bits < MAX_INDEX_BITS else "P"
         picture = Image.frombytes("P", size, rows, "raw", mode, stride, head.order)
     else:
-        indices, missing = _run_lengths(data, start, head)
+        indices, missing = _run_lengths(data, start, head, deadline)
         picture = Image.frombytes("P", size, indices, "raw", "P", 0, head.order)
         if _MISSING in missing:
             gaps = Image.frombytes("L", size, missing, "raw", "L", 0, head.order)
@@ -170,38 +175,45 @@ def _indexed(data: bytes, head: _Head) -> Image.Image:
     return picture
 
 
-def _run_lengths(data: bytes, start: int, head: _Head) -> tuple[bytearray, bytearray]:
+def _run_lengths(data: bytes, start: int, head: _Head, deadline: Deadline) -> tuple[bytearray, bytearray]:
     """Expand run-length encoded rows into one byte a pixel; also tell which pixels nothing was said of."""
-    width = head.width
-    indices = bytearray(width * head.height)
-    missing = bytearray((_MISSING,)) * (width * head.height)
+    indices = bytearray(head.width * head.height)
+    missing = bytearray((_MISSING,)) * (head.width * head.height)
+    for place, run in _runs(data, start, head, deadline):
+        end = place + len(run)
+        indices[place:end] = run
+        missing[place:end] = bytes(len(run))
+    return indices, missing
+
+
+def _runs(data: bytes, start: int, head: _Head, deadline: Deadline) -> Iterator[tuple[int, bytes]]:
+    """Give the pixels that instructions paint, and where each run of them begins."""
+    width, height, bits = head.width, head.height, head.bits
     at, x, y = start, 0, 0
-    while y < head.height:
+    # Each one paints a pixel, ends a row or jumps over something; a file with more of them is there to take time.
+    for number in range(2 * (width + 1) * height + _RUNS_UNCHECKED):
+        if number % _RUNS_UNCHECKED == 0:
+            deadline.check()
+        if y >= height:
+            return
         count, value = data[at], data[at + 1]
         at += 2
-        if count:
-            run = _unpacked(bytes((value,)) * count, head.bits)[:count]
-        elif value > _RLE_DELTA:
-            # Pixels one by one, filled up to an even number of bytes.
-            size = (value * head.bits + 15) // 16 * 2
-            run = _unpacked(data[at : at + size], head.bits)[:value]
+        if count or value > _RLE_DELTA:
+            # One pixel again and again, or pixels one by one, filled up to an even number of bytes.
+            size = 0 if count else (value * bits + 15) // 16 * 2
+            packed = data[at - 1 : at] * count if count else data[at : at + size]
+            # A row that is too long does not run on into the next.
+            run = _unpacked(packed, bits)[: min(count or value, width - x)]
+            yield y * width + x, run
             at += size
+            x += len(run)
         elif value == _RLE_DELTA:
             x, y = min(x + data[at], width), y + data[at + 1]
             at += 2
-            continue
         elif value == _RLE_LINE:
             x, y = 0, y + 1
-            continue
         else:
-            break
-        # A row that is too long does not run on into the next.
-        run = run[: width - x]
-        place = y * width + x
-        indices[place : place + len(run)] = run
-        missing[place : place + len(run)] = bytes(len(run))
-        x += len(run)
-    return indices, missing
+            return
 
 
 def _unpacked(packed: bytes, bits: int) -> bytes:
@@ -240,9 +252,13 @@ def save_bmp(image: pyvips.Image) -> bytes:
     mode, raw = ("RGBA", "BGRA") if bands == 4 else ("RGB", "BGR")
     picture = Image.frombuffer(mode, (width, height), image.write_to_memory(), "raw", mode, 0, 1)
     rows = picture.tobytes("raw", raw, stride, 1)
+    return _v5_headers(width, height, bands=bands, size=len(rows)) + rows
+
+
+def _v5_headers(width: int, height: int, *, bands: int, size: int) -> bytes:
     offset = 14 + _V5_HEADER_LENGTH
-    header = struct.pack("<2sIHHI", b"BM", offset + len(rows), 0, 0, offset)
-    header += struct.pack(
+    header = struct.pack("<2sIHHI", b"BM", offset + size, 0, 0, offset)
+    return header + struct.pack(
         "<IiiHHIIiiII4I4s36s3IIIII",
         _V5_HEADER_LENGTH,
         width,
@@ -250,7 +266,7 @@ def save_bmp(image: pyvips.Image) -> bytes:
         1,
         bands * 8,
         _BI_BITFIELDS if bands == 4 else _BI_RGB,
-        len(rows),
+        size,
         0,
         0,
         0,
@@ -269,4 +285,3 @@ def save_bmp(image: pyvips.Image) -> bytes:
         0,
         0,
     )
-    return header + rows

@@ -17,7 +17,6 @@ class Format:
     alpha: bool = True
     #: Has a quality to choose.
     quality: bool = False
-    animation_load: bool = False
     animation_save: bool = False
     #: Holds a colour profile.
     profile: bool = False
@@ -46,7 +45,6 @@ FORMATS: Final[dict[str, Format]] = {
             mime="image/jxl",
             extension=".jxl",
             quality=True,
-            animation_load=True,
             profile=True,
             deep=True,
             load=False,
@@ -58,7 +56,6 @@ FORMATS: Final[dict[str, Format]] = {
             mime="image/webp",
             extension=".webp",
             quality=True,
-            animation_load=True,
             animation_save=True,
             profile=True,
             max_side=16_383,  # WEBP_MAX_DIMENSION of libwebp
@@ -67,7 +64,6 @@ FORMATS: Final[dict[str, Format]] = {
             name="gif",
             mime="image/gif",
             extension=".gif",
-            animation_load=True,
             animation_save=True,
             max_side=65_535,
             max_pixels=_GIF_PIXELS,

@@ -9,6 +9,7 @@ import pyvips
 
 from imgserve.engine import tags
 from imgserve.engine.bitmaps import MAX_INDEX_BITS, load_bmp
+from imgserve.engine.deadline import Deadline
 from imgserve.engine.intent import Limits
 from imgserve.errors import ImageRefused
 
@@ -28,7 +29,7 @@ def _broken() -> ImageRefused:
     return ImageRefused("The source is broken: it begins like an icon but cannot be read as one.")
 
 
-def load_ico(data: bytes, limits: Limits) -> pyvips.Image:
+def load_ico(data: bytes, limits: Limits, *, deadline: Deadline) -> pyvips.Image:
     """Open the largest picture of an icon file; one that is a PNG keeps its bands.
 
     As in imgproxy, nothing is known of the picture but its pixels, and the mask that bitmaps in icons have besides
@@ -39,7 +40,7 @@ def load_ico(data: bytes, limits: Limits) -> pyvips.Image:
         if inner.startswith(_PNG_SIGNATURE):
             image = pyvips.Image.pngload_buffer(inner, access="sequential").copy()
         else:
-            image = load_bmp(_with_file_header(inner), limits)
+            image = load_bmp(_with_file_header(inner), limits, deadline=deadline)
     except struct.error as error:
         raise _broken() from error
     tags.remove(image, *_UNKNOWN_TAGS)

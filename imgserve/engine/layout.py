@@ -69,20 +69,20 @@ def exif_turn(orientation: int, *, auto_rotate: bool) -> tuple[int, bool]:
     return EXIF_ANGLES.get(orientation, 0), orientation in EXIF_MIRRORED
 
 
-def solve(intent: Intent, *, width: int, height: int, orientation: int = 1, vector: bool = False) -> Layout:
+def solve(
+    intent: Intent, *, width: int, height: int, orientation: int = 1, vector: bool = False, pages: int = 1
+) -> Layout:
     """Lay out a picture that is stored as `width` x `height` pixels with an EXIF orientation of 1 to 8.
 
     A vector picture has no size of its own and may always be enlarged. Raises ImageRefused when the result, or the
-    enlarged picture on the way to it, is beyond `intent.limits`.
+    enlarged picture on the way to it, is beyond `intent.limits`; all `pages` of an animation count.
     """
     angle, mirror = exif_turn(orientation, auto_rotate=intent.auto_rotate)
-    if (angle + intent.rotate) % 180:
-        width, height = height, width
+    width, height = (height, width) if (angle + intent.rotate) % 180 else (width, height)
     crop_width, crop_height = crop_size(width, intent.crop_width), crop_size(height, intent.crop_height)
     source = (min_non_zero(crop_width, width), min_non_zero(crop_height, height))
     box = _box(intent)
-    scales = _scales(intent, box, source, vector=vector)
-    sizes = _limited(intent, box, source, scales)
+    sizes = _limited(intent, box, source, _scales(intent, box, source, vector=vector))
     layout = Layout(
         width=width,
         height=height,
@@ -107,7 +107,7 @@ def solve(intent: Intent, *, width: int, height: int, orientation: int = 1, vect
         result_width=sizes.result[0],
         result_height=sizes.result[1],
     )
-    _check(layout, intent.limits)
+    _check(layout, intent.limits, pages=pages)
     return layout
 
 
@@ -270,7 +270,7 @@ def _limited(intent: Intent, box: tuple[int, int], source: tuple[int, int], scal
     return _sizes(intent, box, source, smaller)
 
 
-def _check(layout: Layout, limits: Limits) -> None:
+def _check(layout: Layout, limits: Limits, *, pages: int) -> None:
     width, height = layout.result_width, layout.result_height
     if limits.max_result_side and max(width, height) > limits.max_result_side:
         raise ImageRefused(
@@ -280,10 +280,10 @@ def _check(layout: Layout, limits: Limits) -> None:
             expected=f"at most {limits.max_result_side} pixels a side",
         )
     enlarged = layout.scaled_width * layout.scaled_height if max(layout.scale_x, layout.scale_y) > 1 else 0
-    if limits.max_result_pixels and max(width * height, enlarged) > limits.max_result_pixels:
+    if limits.max_result_pixels and pages * max(width * height, enlarged) > limits.max_result_pixels:
         raise ImageRefused(
             "The result would have too many pixels; ask for a smaller one.",
             where="size",
-            got=f"{width}x{height}",
+            got=f"{width}x{height}" + (f", {pages} frames" if pages > 1 else ""),
             expected=f"at most {limits.max_result_pixels} pixels",
         )

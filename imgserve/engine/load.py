@@ -18,6 +18,10 @@ from imgserve.errors import ImageRefused, UnsupportedImage
 SVG_DPI: Final = 96.0
 POINT_DPI: Final = 72.0
 
+#: Cyan, magenta, yellow, black and alpha. No picture needs more, but a TIFF may have 65,535 of them, each as large as
+#: the picture, and the bounds are in pixels.
+_MAX_BANDS: Final = 5
+
 #: The classes of libvips that the loaders here need; every other one stays blocked.
 LOADERS: Final = (
     "VipsForeignLoadJpeg",
@@ -77,10 +81,12 @@ def load(
 ) -> pyvips.Image:
     """Open bytes of a known format, `shrink` times smaller where the loader can do that."""
     if name in ("bmp", "ico"):
-        image = bitmaps.load_bmp(data, limits) if name == "bmp" else icons.load_ico(data, limits)
+        read = bitmaps.load_bmp if name == "bmp" else icons.load_ico
+        image = read(data, limits, deadline=deadline)
     else:
         operation, options = _loader(name, config, shrink=shrink, pages=pages)
         image = pyvips.Operation.call(operation, data, access="sequential", **options)
+    _check_bands(image)
     if name == "tiff":
         image = _mend_float_tiff(image)
     return deadline.watch(image)
@@ -135,6 +141,15 @@ def check_size(width: int, height: int, *, pages: int, limits: Limits) -> None:
             f"The source has {pixels} pixels; at most {bound} are read.",
             got=f"{width}x{height}" + (f", {pages} frames" if pages > 1 else ""),
             expected=f"at most {bound} pixels",
+        )
+
+
+def _check_bands(image: pyvips.Image) -> None:
+    if image.bands > _MAX_BANDS:
+        raise ImageRefused(
+            f"The source has {image.bands} channels; at most {_MAX_BANDS} are read.",
+            got=f"{image.bands} channels",
+            expected=f"at most {_MAX_BANDS} channels",
         )
 
 

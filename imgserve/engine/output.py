@@ -54,7 +54,7 @@ def _wanted(source_format: str, *, intent: Intent, config: EngineConfig, animate
         kind = FORMATS[name]
         if (kind.animation_save or not animated) and (kind.alpha or not transparent) and kind.save:
             return name
-    return config.preferred_formats[0]
+    return next(iter(config.preferred_formats), "png" if transparent else "jpeg")
 
 
 def _first_savable(names: Iterable[str], *, animated: bool) -> str | None:

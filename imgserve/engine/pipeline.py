@@ -136,16 +136,13 @@ def _pass_through(source: bytes, opened: loading.Opened, *, intent: Intent, conf
 def _first_frame(
     source: bytes, opened: loading.Opened, *, intent: Intent, config: EngineConfig, deadline: Deadline
 ) -> tuple[Frame, tuple[int, int]]:
-    """Decide format and pages, check the source's size, and solve the layout; also give the source's size."""
-    image, limits = opened.image, intent.limits
-    animated = limits.max_animation_frames > 1 and opened.animated
-    name = _result_format(opened, intent=intent, config=config, animated=animated)
-    animated = animated and FORMATS[name].animation_save
-    pages = min(image.get_n_pages(), limits.max_animation_frames) if animated else 1
+    """Check the source's size and solve the layout; also give the source's size."""
+    image = opened.image
+    name, pages = _format_and_pages(opened, intent=intent, config=config)
     size = loading.upright_size(image, page_height=image.height)
     vector = FORMATS[opened.format].vector
     if not vector:
-        loading.check_size(*size, pages=pages, limits=limits)
+        loading.check_size(*size, pages=pages, limits=intent.limits)
     vector_shrink = 1.0
     if pages > 1:
         image = loading.reload_animated(opened, source, intent=intent, config=config, deadline=deadline)
@@ -154,13 +151,9 @@ def _first_frame(
         image = animation.single(image)
         if vector:
             image, vector_shrink = _guarded_vector(source, image, intent=intent, config=config, deadline=deadline)
-    layout = solve(
-        intent,
-        width=image.width,
-        height=image.height // pages,
-        orientation=tags.orientation(image),
-        vector=vector,
-    )
+    height = image.height // pages
+    turn = tags.orientation(image)
+    layout = solve(intent, width=image.width, height=height, orientation=turn, vector=vector, pages=pages)
     frame = Frame(
         image=image,
         intent=intent,
@@ -174,6 +167,14 @@ def _first_frame(
         vector_shrink=vector_shrink,
     )
     return frame, size
+
+
+def _format_and_pages(opened: loading.Opened, *, intent: Intent, config: EngineConfig) -> tuple[str, int]:
+    """Name the format of the result, and tell how many pages of the source it will have at most."""
+    most = intent.limits.max_animation_frames
+    animated = most > 1 and opened.animated
+    name = _result_format(opened, intent=intent, config=config, animated=animated)
+    return name, min(opened.image.get_n_pages(), most) if animated and FORMATS[name].animation_save else 1
 
 
 def _result_format(opened: loading.Opened, *, intent: Intent, config: EngineConfig, animated: bool) -> str:

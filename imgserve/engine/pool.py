@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import queue
 import threading
+import traceback
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -29,12 +30,13 @@ RETRY_AFTER_S: Final = 1
 
 @dataclass(slots=True, eq=False)
 class _Task:
-    """One piece of work; all but `started` belongs to the event loop's thread."""
+    """One piece of work; all but `work` and `started` belongs to the event loop's thread."""
 
     work: Callable[[], Any] | None
     deadline: Deadline
     loop: asyncio.AbstractEventLoop
     waiter: asyncio.Future[Any]
+    #: A thread has taken it; changes under the queue's lock.
     started: bool = False
     finished: bool = False
     #: It takes a place in the pool.
@@ -55,7 +57,11 @@ class RenderPool:
         self._closed = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._tasks: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        # No SimpleQueue: work that is given up has to leave from the middle, with the source bytes that it holds.
+        # Clients that come and go while all threads are busy would fill the memory otherwise.
+        self._waiting: deque[_Task] = deque()
+        self._changed = threading.Condition()
+        self._ended = False
         for number in range(threads):
             threading.Thread(target=self._serve, name=f"render-{number}", daemon=True).start()
 
@@ -77,11 +83,14 @@ class RenderPool:
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
         task = _Task(work, deadline, loop, waiter)
+        del work
         left_s = deadline.remaining_s
         timer = loop.call_later(left_s, self._expire, task) if math.isfinite(left_s) else None
         self._pending += 1
         self._idle.clear()
-        self._tasks.put(task)
+        with self._changed:
+            self._waiting.append(task)
+            self._changed.notify()
         try:
             return await waiter
         except asyncio.CancelledError:
@@ -90,6 +99,9 @@ class RenderPool:
         finally:
             if timer is not None:
                 timer.cancel()
+            # An error knows this frame by its traceback and the future knows the error: a ring that only the garbage
+            # collector could open, long after the request.
+            del task, waiter
 
     def _expire(self, task: _Task) -> None:
         if not task.waiter.done():
@@ -99,12 +111,21 @@ class RenderPool:
     def _give_up(self, task: _Task) -> None:
         if task.finished:
             return
-        # A thread that takes it from the queue from now on finds the deadline over and does nothing.
         task.deadline.kill()
-        if task.started:
-            task.loop.call_later(self.grace_s, self._count_stuck, task)
-        else:
+        if self._withdraw(task):
+            task.finished = True  # its deadline and its client may both give it up
             self._free_place(task)
+        else:
+            task.loop.call_later(self.grace_s, self._count_stuck, task)
+
+    def _withdraw(self, task: _Task) -> bool:
+        """Take a task that waits out of the queue, and let go of its work; False when a thread has it already."""
+        with self._changed:
+            if task.started:
+                return False
+            self._waiting.remove(task)
+        task.work = None
+        return True
 
     def _count_stuck(self, task: _Task) -> None:
         if not task.finished:
@@ -131,13 +152,23 @@ class RenderPool:
             task.waiter.set_exception(error)
 
     def _serve(self) -> None:
-        while (task := self._tasks.get()) is not None:
-            task.started = True
+        while (task := self._take()) is not None:
             result, error = _attempt(task)
             with contextlib.suppress(RuntimeError):  # the loop may be gone when a stuck thread comes back
                 task.loop.call_soon_threadsafe(self._finish, task, result, error)
             # A result may be megabytes and the next piece of work hours away.
             del task, result, error
+
+    def _take(self) -> _Task | None:
+        """Wait for the next task; None once the pool has ended and nothing waits."""
+        with self._changed:
+            while not self._waiting:
+                if self._ended:
+                    return None
+                self._changed.wait()
+            task = self._waiting.popleft()
+            task.started = True
+            return task
 
     async def close(self, *, timeout_s: float | None = None) -> bool:
         """Take no more work, wait for what runs and waits, and let the threads end; tell whether all came back."""
@@ -147,16 +178,37 @@ class RenderPool:
         except TimeoutError:
             return False
         finally:
-            for _ in range(self.threads):
-                self._tasks.put(None)
+            with self._changed:
+                self._ended = True
+                self._changed.notify_all()
         return True
 
 
 def _attempt(task: _Task) -> tuple[Any, BaseException | None]:
     """Do the work, and let go of it: what it holds may be large."""
     work, task.work = task.work, None
+    deadline = task.deadline
+    # The traceback of an error keeps this frame, and the task would lead from it to the error again.
+    del task
     try:
-        task.deadline.check()
+        deadline.check()
         return work() if work is not None else None, None
     except BaseException as error:  # noqa: BLE001 - it is not swallowed: the awaiting task raises it
+        _let_go(error)
+        del work
         return None, error
+
+
+def _let_go(error: BaseException) -> None:
+    """Empty the frames of an error and of those that led to it; where it happened can still be read.
+
+    They hold the pixels of the failed render, 1.5 GB of them seen, for as long as anybody holds the error.
+    """
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        one = waiting.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            waiting += [one.__cause__, one.__context__]

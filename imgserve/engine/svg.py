@@ -23,7 +23,6 @@ _MAX_DEPTH: Final = 512
 _SEPARATOR: Final = "\x1f"
 _SVG: Final = "http://www.w3.org/2000/svg"
 _XHTML: Final = "http://www.w3.org/1999/xhtml"
-_XLINK: Final = "http://www.w3.org/1999/xlink"
 _XML: Final = "http://www.w3.org/XML/1998/namespace"
 _XML_EVENTS: Final = "http://www.w3.org/2001/xml-events"
 
@@ -35,7 +34,7 @@ _DROPPED: Final = frozenset(
 )
 #: They could set a reference or a handler after all checks.
 _ANIMATING: Final = frozenset(("animate", "animatecolor", "animatemotion", "animatetransform", "set"))
-_NOT_ANIMATED: Final = re.compile(r"^(?:(?:\w+:)?href|on\w+|style|src)$", re.IGNORECASE)
+_NOT_ANIMATED: Final = re.compile(r"^(?:href|on.*|style|src)$", re.IGNORECASE | re.DOTALL)
 
 _LINK: Final = re.compile(r"^(?:https?://|(?![a-z][a-z0-9+.-]*:|//))", re.IGNORECASE)
 _PICTURE: Final = re.compile(r"^(?:#|data:image/(?:png|jpe?g|gif|webp|avif|bmp)[;,])", re.IGNORECASE)
@@ -148,9 +147,14 @@ def _is_dropped(space: str, local: str, attributes: dict[str, str]) -> bool:
     if local not in _ANIMATING:
         return False
     return any(
-        _split(name)[1].lower() == "attributename" and _NOT_ANIMATED.match(value.strip())
+        _split(name)[1].lower() == "attributename" and _NOT_ANIMATED.match(_animated(value))
         for name, value in attributes.items()
     )
+
+
+def _animated(value: str) -> str:
+    """Give the local name of an animated attribute: a document may call the namespace of links as it likes."""
+    return IGNORED_IN_URLS.sub("", value).rpartition(":")[2]
 
 
 def _attribute(element: str, space: str, name: str, value: str) -> str | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import pyvips
 
 from imgserve.engine import tags
 from imgserve.engine.animation import Timing
 from imgserve.engine.intent import EngineConfig, Limits
+from imgserve.engine.pipeline import Rendered
 from imgserve.errors import ImageRefused
 from imgserve.ops.filters import Blur
 from imgserve.ops.overlay import Watermark
@@ -85,6 +88,20 @@ def test_pixels_are_limited_over_all_frames_or_a_frame() -> None:
     assert make(source(), limits=per_frame).format == "gif"
     with pytest.raises(ImageRefused):
         make(source(), limits=Limits(max_animation_frames=4, max_animation_frame_pixels=799))
+
+
+def test_pixels_of_a_result_are_counted_over_all_frames() -> None:
+    def larger(most: int, **wanted: Any) -> Rendered:
+        limits = Limits(max_animation_frames=100, max_result_pixels=most)
+        return make(source(), width=80, enlarge=True, limits=limits, **wanted)
+
+    # Four frames of 80x40.
+    assert larger(12_800).width == 80
+    with pytest.raises(ImageRefused, match="too many pixels") as refused:
+        larger(12_799)
+    assert refused.value.got == "80x40, 4 frames"
+    # One frame is made where the format holds no more.
+    assert larger(3200, format="png").width == 80
 
 
 def test_trimming_leaves_animations_alone() -> None:

@@ -14,8 +14,9 @@ from imgserve.engine.intent import EngineConfig, Intent, Limits
 from imgserve.engine.load import Opened, check_size, detect, open_source
 from imgserve.engine.pipeline import render
 from imgserve.errors import ImageError, ImageRefused, UnsupportedImage
+from imgserve.ops.overlay import Watermark
 from imgserve.spec.values import ResizingType
-from tests.engine.pictures import animated, decoded, digest, jpeg, make, photo, pixel, png, turned, with_alpha
+from tests.engine.pictures import animated, decoded, digest, jpeg, make, photo, pixel, plain, png, turned, with_alpha
 
 
 def opened(data: bytes, intent: Intent = Intent()) -> Opened:  # noqa: B008 - frozen
@@ -74,6 +75,21 @@ def test_a_picture_is_refused_by_its_header() -> None:
         make(png(photo(80, 40)), limits=Limits(max_src_pixels=3199))
     assert make(png(photo(80, 40)), limits=Limits(max_src_pixels=3200)).width == 80
     assert make(png(photo(80, 40)), limits=Limits(max_src_pixels=0)).width == 80
+
+
+@pytest.mark.parametrize("bands", [4, 5])
+def test_ink_is_read_with_and_without_alpha(bands: int) -> None:
+    inks = plain(20, 10, [40] * bands).copy(interpretation="cmyk")
+    assert make(inks.tiffsave_buffer(), format="png").width == 20
+
+
+@pytest.mark.parametrize("bands", [6, 60])
+def test_more_channels_than_pictures_have_are_refused_by_the_header(bands: int) -> None:
+    data = plain(20, 10, [40] * bands).tiffsave_buffer()
+    with pytest.raises(ImageRefused, match=f"{bands} channels"):
+        opened(data)
+    with pytest.raises(ImageRefused, match="channels"):
+        make(png(photo(20, 20)), Watermark(opacity=1), config=EngineConfig(watermark=data))
 
 
 def test_limits_of_frames() -> None:

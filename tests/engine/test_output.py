@@ -57,6 +57,12 @@ def test_the_source_decides_where_nobody_else_does(
     assert chosen(source, animated=animated, transparent=transparent) == name
 
 
+@pytest.mark.parametrize(("transparent", "name"), [(False, "jpeg"), (True, "png")])
+def test_without_preferred_formats_there_is_still_one(name: str, *, transparent: bool) -> None:
+    config = EngineConfig(preferred_formats=())
+    assert choose_format("tiff", intent=Intent(), config=config, animated=False, transparent=transparent) == name
+
+
 def test_our_effects_want_a_format_that_shows_them() -> None:
     assert chosen("jpeg", transparent=True) == "jpeg"
     assert chosen("jpeg", transparent=True, format=None) == "jpeg"

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+import traceback
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 
 import pytest
 import pyvips
@@ -27,6 +31,19 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(10):
         while not condition():  # noqa: ASYNC110 - what threads do sets no event of this loop
             await asyncio.sleep(0.005)
+
+
+@pytest.fixture
+def no_gc() -> Iterator[None]:
+    """The server freezes what it has, and a full collection comes rarely: nothing large may wait for one."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+class Large:
+    """Stands for the bytes of a source, or the pixels of a render."""
 
 
 class Gate:
@@ -152,3 +169,79 @@ async def test_threads_end_with_the_pool() -> None:
     before = threading.active_count()
     assert await pool.close(timeout_s=5)
     await until(lambda: threading.active_count() <= before - 3)
+
+
+@pytest.mark.usefixtures("no_gc")
+@pytest.mark.parametrize("leave", ["cancelled", "late"])
+async def test_work_that_is_given_up_while_it_waits_is_let_go_at_once(pool: RenderPool, leave: str) -> None:
+    gate = Gate()
+    first = asyncio.create_task(pool.run(gate, deadline=Deadline(10)))
+    await until(gate.running.is_set)
+    held: list[weakref.ref[Large]] = []
+
+    def queued(timeout_s: float) -> asyncio.Task[str]:
+        source = Large()
+        held.append(weakref.ref(source))
+        return asyncio.create_task(pool.run(partial(repr, source), deadline=Deadline(timeout_s)))
+
+    for _ in range(20):
+        waiting = queued(0.01 if leave == "late" else 10)
+        await asyncio.sleep(0)
+        assert pool.pending == 2
+        if leave == "cancelled":
+            waiting.cancel()
+        await asyncio.wait([waiting])
+        assert waiting.cancelled() or isinstance(waiting.exception(), RenderTimeout)
+        del waiting
+        assert pool.pending == 1
+        assert not pool._waiting
+    await until(lambda: all(one() is None for one in held))
+    assert not gate.open.is_set()
+    gate.open.set()
+    assert await first == "done"
+
+
+@pytest.mark.usefixtures("no_gc")
+async def test_failed_work_lets_its_pixels_go_though_the_error_is_kept(pool: RenderPool) -> None:
+    held: list[weakref.ref[Large]] = []
+
+    def decode() -> None:
+        pixels = Large()
+        held.append(weakref.ref(pixels))
+        raise ZeroDivisionError(str(pixels))
+
+    def render() -> None:
+        picture = Large()
+        held.append(weakref.ref(picture))
+        try:
+            decode()
+        except ZeroDivisionError as error:
+            raise ImageRefused("broken") from error
+
+    errors: list[BaseException] = []
+    try:
+        await pool.run(render, deadline=Deadline(5))
+    except ImageRefused as error:
+        errors.append(error)
+    assert len(held) == 2
+    await until(lambda: all(one() is None for one in held))
+    # Where it happened can still be read.
+    told = "".join(traceback.format_exception(errors[0]))
+    assert "in decode" in told
+    assert "in render" in told
+
+
+@pytest.mark.usefixtures("no_gc")
+async def test_errors_are_in_no_ring(pool: RenderPool) -> None:
+    held: list[weakref.ref[BaseException]] = []
+
+    def fail() -> None:
+        raise ImageRefused("no")
+
+    for work, timeout_s in ((fail, 5.0), (lambda: None, 0.0)):
+        try:
+            await pool.run(work, deadline=Deadline(timeout_s))
+        except (ImageRefused, RenderTimeout) as error:
+            held.append(weakref.ref(error))
+    assert len(held) == 2
+    await until(lambda: all(one() is None for one in held))
