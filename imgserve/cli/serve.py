@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import ctypes
 import os
-import socket
 import sys
 from typing import Final
 
 import click
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
 
 from imgserve.app import check
 from imgserve.app.cpus import cpu_count
 from imgserve.app.services import stop_timeout_s
 from imgserve.cli.address import BACKLOG, address_of, listen
 from imgserve.cli.environment import refuse, settings_or_exit
+from imgserve.cli.protocol import ConnectionBounds, bounded_protocol
+from imgserve.cli.supervisor import Supervisor
 from imgserve.errors import ConfigError
 from imgserve.settings import Settings
 
@@ -27,6 +26,9 @@ APP: Final = "imgserve.app:create_app"
 #: M_ARENA_MAX of glibc's malloc.h, and how many arenas libvips' own checklist advises for servers.
 _M_ARENA_MAX: Final = -8
 _ARENAS: Final = 2
+
+#: A process that does not answer its supervisor for so long is killed; one that starts on a crowded CPU takes seconds.
+_HEALTHCHECK_S: Final = 15
 
 
 @click.command()
@@ -46,20 +48,10 @@ def serve() -> None:
         refuse(wrong.problems)
     _cap_malloc_arenas()
     workers = settings.server.workers or cpu_count()
-    config = uvicorn_config(settings, workers=workers)
-    if not _run(config, port):
-        sys.exit(STARTUP_FAILURE)
-
-
-def _run(config: uvicorn.Config, port: socket.socket) -> bool:
-    """Run until the end; tell whether the app started."""
-    if config.workers > 1:
-        supervisor = Multiprocess(config, sockets=[port])
-        supervisor.run()
-        return all(process.exitcode != STARTUP_FAILURE for process in supervisor.processes)
-    server = uvicorn.Server(config)
-    server.run(sockets=[port])
-    return server.started
+    # One process is supervised too: it may give itself up (app.recycle), and somebody has to start the next.
+    supervisor = Supervisor(uvicorn_config(settings, workers=workers), [port])
+    supervisor.run()
+    sys.exit(supervisor.exit_code)
 
 
 def uvicorn_config(settings: Settings, *, workers: int) -> uvicorn.Config:
@@ -68,7 +60,7 @@ def uvicorn_config(settings: Settings, *, workers: int) -> uvicorn.Config:
         APP,
         factory=True,
         workers=workers,
-        http="httptools",
+        http=bounded_protocol(connection_bounds(settings)),
         ws="none",
         lifespan="on",
         backlog=BACKLOG,
@@ -77,8 +69,15 @@ def uvicorn_config(settings: Settings, *, workers: int) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=max(1, round(settings.server.keep_alive_timeout)),
-        timeout_graceful_shutdown=round(stop_timeout_s(settings)),
+        timeout_graceful_shutdown=max(1, round(stop_timeout_s(settings))),
+        timeout_worker_healthcheck=_HEALTHCHECK_S,
     )
+
+
+def connection_bounds(settings: Settings) -> ConnectionBounds:
+    """Say what a connection may take: twice the image requests, so that idle ones and /health have room beside them."""
+    server = settings.server
+    return ConnectionBounds(timeout_s=server.timeout, max_connections=2 * server.max_clients)
 
 
 def _cap_malloc_arenas() -> None:

@@ -1,4 +1,4 @@
-"""The outermost layer of the server: every request gets a deadline, headers, one answer and one line in the log."""
+"""The outermost layer of the server: every request gets deadlines, headers, one answer and one line in the log."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from imgserve.errors import Forbidden, ImgserveError, MethodNotAllowed, RenderTimeout
-from imgserve.web.exchange import SCOPE_KEY, ClientGone, Exchange, RawHeaders
+from imgserve.errors import Forbidden, ImgserveError, MethodNotAllowed, RenderTimeout, SourceTimeout
+from imgserve.web.exchange import SCOPE_KEY, ClientGone, ClientTooSlow, Exchange, RawHeaders
 from imgserve.web.http import wants_json
 from imgserve.web.responses import READ_METHODS, error_response, preflight_response
 
@@ -37,6 +37,7 @@ class Bug(ImgserveError):
 class EdgePolicy:
     """The operator's choices for every answer."""
 
+    #: For a request until its answer starts, then for each piece of the answer.
     timeout_s: float = 10.0
     source_error_ttl_s: int = 10
     allow_origin: str = ""
@@ -81,11 +82,11 @@ class Edge:
 
     async def _guarded(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            await self._limited(scope, receive, send)
+            await self._limited(exchange, scope, receive, send)
         except ImgserveError as error:
             await self._refuse(exchange, error)
-        except ClientGone:
-            exchange.error = "client_gone"
+        except ClientGone as gone:
+            exchange.error = gone.code
             exchange.status = CLIENT_GONE
         except Exception:
             # The end of the line, and the one blanket in the house: a bug in one request must neither be silent nor
@@ -93,14 +94,27 @@ class Edge:
             logger.exception("request %s ended in a bug", exchange.request_id)
             await self._refuse(exchange, Bug(f"Something is wrong with this server (request {exchange.request_id})."))
 
-    async def _limited(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _limited(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             async with asyncio.timeout(self._policy.timeout_s) as limit:
+                exchange.limit = limit
                 await self._app(scope, receive, send)
         except TimeoutError:
             if not limit.expired():
                 raise
-            raise RenderTimeout(f"The image was not ready within {self._policy.timeout_s:g} seconds.") from None
+            raise self._too_late(exchange) from None
+        finally:
+            exchange.limit = None
+
+    def _too_late(self, exchange: Exchange) -> Exception:
+        """Say who was waited for: the exchange moves its limit with every piece that it sends."""
+        seconds = f"{self._policy.timeout_s:g} seconds"
+        if exchange.sending:
+            exchange.abort()
+            return ClientTooSlow()
+        if exchange.answered:
+            return SourceTimeout(f"The source paused for {seconds}.")
+        return RenderTimeout(f"The image was not ready within {seconds}.")
 
     async def _refuse(self, exchange: Exchange, error: ImgserveError) -> None:
         exchange.error = error.code
@@ -114,7 +128,13 @@ class Edge:
             as_json=wants_json(exchange.header("accept")),
             source_error_ttl_s=self._policy.source_error_ttl_s,
         )
-        await exchange.send(response)
+        try:
+            async with asyncio.timeout(self._policy.timeout_s):
+                await exchange.send(response)
+        except TimeoutError:
+            # It waits behind an earlier answer on the same connection that the client does not take.
+            exchange.abort()
+            exchange.error, exchange.status = ClientTooSlow.code, CLIENT_GONE
 
 
 class Endpoint:

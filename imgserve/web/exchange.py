@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Final
 
@@ -17,27 +17,50 @@ from imgserve.web.responses import Headers, Response
 #: Key of the exchange in an ASGI scope.
 SCOPE_KEY: Final = "imgserve.exchange"
 
+#: ASGI extension of our server: its "abort" drops the connection with all that waits to be sent.
+ABORT: Final = "imgserve.abort"
+
+#: A body is sent in pieces of this size, so that one whose client does not read is noticed before all of it is in the
+#: server's buffer. The connection waits at 64 KB (asyncio's high-water mark), so larger pieces would bring nothing.
+PIECE_BYTES: Final = 64 * 1024
+
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 RawHeaders = list[tuple[bytes, bytes]]
 
 
 class ClientGone(Exception):
-    """The client closed its connection before the answer was made; logged as 499."""
+    """The client closed its connection before the answer was sent; logged as 499."""
+
+    code = "client_gone"
+
+
+class ClientTooSlow(ClientGone):
+    """The client did not take a piece of the answer in time; its connection is dropped."""
+
+    code = "client_too_slow"
 
 
 class Exchange:
     """State of one request; made by the edge, used by one endpoint, read by the access log."""
 
     __slots__ = (
-        "_always", "_headers", "_receive", "_send", "client", "detail", "ends_at", "error", "method", "raw_path",
-        "request_id", "sent_bytes", "source", "started", "status",
+        "_abort", "_always", "_headers", "_receive", "_send", "_timeout_s", "client", "complete", "detail", "ends_at",
+        "error", "limit", "method", "raw_path", "request_id", "sending", "sent_bytes", "source", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, always: RawHeaders, timeout_s: float) -> None:
         self._receive = receive
         self._send = send
         self._headers = _joined(scope["headers"])
+        self._timeout_s = timeout_s
+        self._abort: Callable[[], None] | None = scope.get("extensions", {}).get(ABORT, {}).get("abort")
+        #: The edge's deadline. It is the request's until the answer starts, then that of each piece of the body.
+        self.limit: asyncio.Timeout | None = None
+        #: Whether a piece is waiting for the client to take the one before.
+        self.sending = False
+        #: Whether all of the answer was given to the server.
+        self.complete = False
         self.started = time.monotonic()
         #: When the answer has to be there, on the clock of `time.monotonic`.
         self.ends_at = self.started + timeout_s
@@ -73,14 +96,18 @@ class Exchange:
         if response.body or response.status not in _WITHOUT_BODY:
             headers = (*headers, ("content-length", str(len(response.body))))
         await self.start(response.status, headers)
-        await self._body(b"" if self.method == "HEAD" else response.body, more=False)
+        if self.method == "HEAD" or len(response.body) <= PIECE_BYTES:
+            await self._body(b"" if self.method == "HEAD" else response.body, more=False)
+            return
+        async with self.connected():
+            await self._pieces(response.body, more=False)
 
     async def stream(self, status: int, headers: Headers, chunks: AsyncIterator[bytes]) -> None:
         """Send an answer whose body comes in pieces, to HEAD all but its body."""
         await self.start(status, headers)
         if self.method != "HEAD" and status not in _WITHOUT_BODY:
             async for chunk in chunks:
-                await self._body(chunk, more=True)
+                await self._pieces(chunk, more=True)
         await self._body(b"", more=False)
 
     async def start(self, status: int, headers: Headers) -> None:
@@ -93,9 +120,29 @@ class Exchange:
         self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 
+    def abort(self) -> None:
+        """Drop the connection where the server can; others close it when the request ends without a whole answer."""
+        if self._abort is not None:
+            self._abort()
+
+    async def _pieces(self, data: bytes, *, more: bool) -> None:
+        for at in range(0, len(data), PIECE_BYTES):
+            end = at + PIECE_BYTES
+            await self._body(data[at:end], more=more or end < len(data))
+            if end < len(data):
+                await asyncio.sleep(0)  # a send that need not wait lets nobody else run, nor see that the client left
+
     async def _body(self, data: bytes, *, more: bool) -> None:
-        self.sent_bytes += len(data)
+        self._allow_time()
+        self.complete = not more
+        self.sending = True
         await self._send({"type": "http.response.body", "body": data, "more_body": more})
+        self.sending = False
+        self.sent_bytes += len(data)
+
+    def _allow_time(self) -> None:
+        if self.limit is not None:
+            self.limit.reschedule(asyncio.get_running_loop().time() + self._timeout_s)
 
     @asynccontextmanager
     async def connected(self) -> AsyncIterator[None]:
@@ -111,8 +158,9 @@ class Exchange:
             nonlocal gone
             while (await self._receive())["type"] != "http.disconnect":
                 pass
-            gone = True
-            task.cancel()
+            if not self.complete:  # else the server tells of the end of the answer
+                gone = True
+                task.cancel()
 
         watcher = asyncio.create_task(watch())
         try:

@@ -12,8 +12,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from imgserve.errors import ImageRefused
 from imgserve.web.edge import Edge, EdgePolicy
-from imgserve.web.exchange import SCOPE_KEY, ClientGone, Exchange
-from imgserve.web.responses import text_response
+from imgserve.web.exchange import ABORT, PIECE_BYTES, SCOPE_KEY, ClientGone, Exchange
+from imgserve.web.responses import Response, text_response
 from tests.web.blocking import block, until
 from tests.web.conftest import Start
 
@@ -159,3 +159,68 @@ async def test_head_is_answered_without_the_body_that_get_has() -> None:
             await edge(app, [])({**HTTP, "method": method}, wire.receive, wire.send)
             assert (b"content-length", b"4") in wire.sent[0]["headers"]
             assert b"".join(message["body"] for message in wire.sent[1:]) == body
+
+
+@pytest.mark.parametrize(
+    ("size", "pieces"), [(0, [0]), (PIECE_BYTES, [PIECE_BYTES]), (2 * PIECE_BYTES + 1, [PIECE_BYTES, PIECE_BYTES, 1])]
+)
+async def test_only_large_answers_are_sent_in_pieces(size: int, pieces: list[int]) -> None:
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[SCOPE_KEY].send(Response(body=b"x" * size))
+
+    wire, logged = Wire(), list[Exchange]()
+    await edge(page, logged)(dict(HTTP), wire.receive, wire.send)
+    assert [len(message["body"]) for message in wire.sent[1:]] == pieces
+    assert [message["more_body"] for message in wire.sent[1:]] == [True] * (len(pieces) - 1) + [False]
+    assert logged[0].sent_bytes == size
+
+
+async def test_a_client_that_takes_no_piece_in_time_is_dropped() -> None:
+    dropped = asyncio.Event()
+
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[SCOPE_KEY].send(Response(body=b"x" * 3 * PIECE_BYTES))
+
+    class Stalled(Wire):
+        async def send(self, message: Message) -> None:
+            if len(self.sent) > 1:
+                await asyncio.Event().wait()
+            await super().send(message)
+
+    wire, logged = Stalled(), list[Exchange]()
+    scope = {**HTTP, "extensions": {ABORT: {"abort": dropped.set}}}
+    await edge(page, logged, timeout_s=0.05)(scope, wire.receive, wire.send)
+    assert dropped.is_set()
+    assert (logged[0].status, logged[0].error, logged[0].sent_bytes) == (499, "client_too_slow", PIECE_BYTES)
+
+
+async def test_an_error_whose_answer_nobody_takes_is_dropped_too() -> None:
+    dropped = asyncio.Event()
+
+    async def refuse(scope: Scope, receive: Receive, send: Send) -> None:
+        raise ImageRefused("It broke.")
+
+    async def stalled(message: Message) -> None:
+        await asyncio.Event().wait()
+
+    logged = list[Exchange]()
+    scope = {**HTTP, "extensions": {ABORT: {"abort": dropped.set}}}
+    await edge(refuse, logged, timeout_s=0.05)(scope, Wire().receive, stalled)
+    assert dropped.is_set()
+    assert (logged[0].status, logged[0].error) == (499, "client_too_slow")
+
+
+async def test_the_end_of_an_answer_is_not_taken_for_a_client_that_left() -> None:
+    async def page(scope: Scope, receive: Receive, send: Send) -> None:
+        exchange: Exchange = scope[SCOPE_KEY]
+        async with exchange.connected():
+            await asyncio.sleep(0)
+            await exchange.send(text_response("body"))
+            # uvicorn tells of the end of an answer as of a client that left.
+            wire.leave.set()
+            for _ in range(5):
+                await asyncio.sleep(0)
+
+    wire, logged = Wire(), list[Exchange]()
+    await edge(page, logged)(dict(HTTP), wire.receive, wire.send)
+    assert (logged[0].status, logged[0].error) == (200, "")

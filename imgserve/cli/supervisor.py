@@ -1,0 +1,130 @@
+"""The process that watches the serving ones: a lost one is replaced, one that cannot start ends the server."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import signal
+import socket
+import time
+from multiprocessing import Pipe
+from multiprocessing.connection import wait
+from typing import Final
+
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors.multiprocess import Process
+
+logger = logging.getLogger("imgserve")
+
+#: prctl(2): the signal that a process gets when its parent ends.
+_PR_SET_PDEATHSIG: Final = 1
+#: What a worker needs beyond its bound for draining: closing its sources, and renders that do not come back.
+_CLOSING_S: Final = 15.0
+
+
+class Worker(Process):
+    """One serving process, which tells when it began to serve."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        # A pipe, as what is in it outlives the process: a ping would find nobody.
+        self._told, self._tell = Pipe(duplex=False)
+        self._supervisor = os.getpid()
+        super().__init__(config, sockets)
+
+    def target(self, sockets: list[socket.socket] | None = None) -> None:
+        _end_with(self._supervisor)
+        super().target(sockets)
+
+    def is_alive(self, timeout: float = 5) -> bool:
+        """Ask whether it answers; unlike uvicorn's, one that dies over the question is not waited for."""
+        if not self.process.is_alive():
+            return False
+        self.parent_conn.send(b"ping")
+        ready = wait([self.parent_conn, self.process.sentinel], timeout)
+        if self.parent_conn not in ready:
+            return False
+        self.parent_conn.recv()
+        return True
+
+    @property
+    def server(self) -> uvicorn.Server:
+        if self._server is None:
+            self._server = _TellingServer(self)
+        return self._server
+
+    def tell(self) -> None:
+        """Say, in the worker, that it serves."""
+        self._tell.send_bytes(b"serving")
+
+    @property
+    def served(self) -> bool:
+        """Whether it ever served, asked in the supervisor."""
+        return self._told.poll()
+
+
+class _TellingServer(uvicorn.Server):
+    def __init__(self, worker: Worker) -> None:
+        super().__init__(worker.config)
+        self._worker = worker
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._worker.tell()
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's, which restarts for ever what cannot start unless its exit code is the one of uvicorn itself."""
+
+    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+        super().__init__(config, sockets)
+        #: The exit code of the server.
+        self.exit_code = 0
+
+    def init_processes(self) -> None:
+        self.processes += [self._started() for _ in range(self.processes_num)]
+
+    def keep_subprocess_alive(self) -> None:
+        for index, worker in enumerate(self.processes):
+            if self.should_exit.is_set():
+                return
+            if worker.is_alive(timeout=self.config.timeout_worker_healthcheck):
+                continue
+            worker.kill()
+            worker.join()
+            if isinstance(worker, Worker) and not worker.served:
+                logger.critical("process %s ended before it served (exit code %s)", worker.pid, worker.exitcode)
+                # What it ended with is the reason (78 = settings); a signal's number is no exit code.
+                self.exit_code = max(worker.exitcode or 0, 0) or STARTUP_FAILURE
+                self.should_exit.set()
+                return
+            logger.error("process %s ended (exit code %s); another takes its place", worker.pid, worker.exitcode)
+            self.processes[index] = self._started()
+
+    def join_all(self) -> None:
+        """Wait for the workers, and kill those that outstay their time: their stuck threads may hold them for ever."""
+        until = time.monotonic() + (self.config.timeout_graceful_shutdown or 0) + _CLOSING_S
+        for worker in self.processes:
+            worker.process.join(max(0.0, until - time.monotonic()))
+            if worker.process.is_alive():
+                logger.error("process %s did not end in time and is killed", worker.pid)
+                worker.kill()
+                worker.join()
+
+    def _started(self) -> Worker:
+        worker = Worker(self.config, self.sockets)
+        worker.start()
+        return worker
+
+
+def _end_with(supervisor: int) -> None:
+    """Drain and end when the supervisor is gone, however it went: else the port stays taken by nobody's process."""
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is None:
+        return
+    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != supervisor:  # it went before prctl was called
+        signal.raise_signal(signal.SIGTERM)

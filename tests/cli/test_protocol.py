@@ -1,0 +1,145 @@
+"""Bounds of one connection, over real sockets: heads that are too large or too slow, too many connections."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from imgserve.cli.protocol import MAX_HEAD_BYTES
+from tests.app.served import Served, served
+
+WHOLE = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+LAST = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that closes nothing by itself while a test runs, and takes four connections."""
+    with served(tmp_path_factory.mktemp("log"), TIMEOUT="60", KEEP_ALIVE_TIMEOUT="60", MAX_CLIENTS="2") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server that waits for requests a short time only; idle connections it keeps."""
+    with served(tmp_path_factory.mktemp("log"), TIMEOUT="0.3", KEEP_ALIVE_TIMEOUT="60") as made:
+        made.ask(LAST)
+        yield made
+
+
+def one_answer(line: socket.socket) -> bytes:
+    got = b""
+    while not got.endswith(b"imgserve is running\n"):
+        piece = line.recv(65536)
+        assert piece, got
+        got += piece
+    return got
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * 40_000,
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 40_000,
+        b"GET / HTTP/1.1\r\n" + b"X: aaaaaaaaaaaaa\r\n" * 2500,
+        b"\r\n" * 20_000,
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 60_000 + b"\r\n\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 60_000 + b"\r\n\r\n" + LAST,
+        b"GET / HTTP/1.1\r\nX: " + b"a" * 1_000_000,
+    ],
+    ids=["path", "header", "headers", "empty lines", "whole", "followed", "far too large"],
+)
+def test_a_head_that_is_too_large_is_a_431_and_the_end(patient: Served, head: bytes) -> None:
+    answer = patient.ask(head)
+    assert answer.startswith(b"HTTP/1.1 431 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert b"connection: close\r\n" in answer
+
+
+def test_the_bound_is_that_of_one_head(patient: Served) -> None:
+    large = b"GET /health HTTP/1.1\r\nX: " + b"a" * (MAX_HEAD_BYTES - 1000) + b"\r\n\r\n"
+    with patient.connect() as line:
+        for _ in range(4):
+            line.sendall(large)
+            assert one_answer(line).startswith(b"HTTP/1.1 200 ")
+
+
+def test_many_requests_in_one_read_are_no_large_head(patient: Served) -> None:
+    answers = patient.ask(WHOLE * 3000 + LAST)
+    assert answers.count(b"HTTP/1.1 200 ") == 3001
+
+
+def test_connections_beyond_the_bound_are_closed_and_health_answers_below_it(patient: Served) -> None:
+    lines = [patient.connect() for _ in range(4)]
+    for line in lines:
+        line.sendall(WHOLE)
+        one_answer(line)
+    with pytest.raises(ConnectionResetError):
+        patient.ask(LAST)
+    lines[0].sendall(LAST)
+    assert one_answer(lines[0]).startswith(b"HTTP/1.1 200 ")
+    assert lines[0].recv(1) == b""
+    assert patient.ask(LAST).startswith(b"HTTP/1.1 200 ")
+    for line in lines:
+        line.close()
+
+
+def trickle(line: socket.socket, piece: bytes) -> bytes:
+    """Send a piece again and again until the other side closes; give what it sent."""
+    line.settimeout(0.02)
+    got = b""
+    for _ in range(1000):
+        try:
+            line.sendall(piece)
+            read = line.recv(65536)
+        except TimeoutError:
+            continue
+        except ConnectionError:
+            return got
+        if not read:
+            return got
+        got += read
+    raise AssertionError("the connection stays open")
+
+
+@pytest.mark.parametrize("begun", [b"", WHOLE], ids=["first", "second"])
+@pytest.mark.parametrize("piece", [b"a", b"\r\n"])
+def test_a_head_that_trickles_in_is_cut_off(impatient: Served, begun: bytes, piece: bytes) -> None:
+    with impatient.connect() as line:
+        if begun:
+            line.sendall(begun)
+            one_answer(line)
+        line.sendall(b"GET /" if piece == b"a" else piece)
+        assert trickle(line, piece) == b""
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\n"])
+def test_a_connection_that_sends_no_whole_head_is_closed(impatient: Served, begun: bytes) -> None:
+    assert impatient.ask(begun) == b""
+
+
+def test_a_body_that_never_ends_is_cut_off(impatient: Served) -> None:
+    answer = impatient.ask(b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc")
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    with impatient.connect() as line:
+        line.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n")
+        one_answer(line)
+        assert trickle(line, b"a") == b""
+
+
+def test_an_idle_connection_is_kept(impatient: Served) -> None:
+    with impatient.connect() as idle:
+        idle.sendall(WHOLE)
+        one_answer(idle)
+        # A later connection is closed for its half head only after the time that would have closed this one.
+        assert impatient.ask(b"GET /") == b""
+        idle.sendall(WHOLE)
+        assert one_answer(idle).startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_is_refused_leaves_no_trace_in_the_server(patient: Served, tmp_path: Path) -> None:
+    patient.ask(b"GET / HTTP/1.1\r\nX: " + b"a" * 60_000 + b"\r\n\r\n" + LAST)
+    assert "Traceback" not in patient.log.read_text()
