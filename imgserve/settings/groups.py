@@ -60,7 +60,9 @@ class Server:
         max=100_000,
         doc="requests of a process that wait for a render before the next is answered 429",
     )
-    timeout: float = number(default=10, min=0.1, max=3600, doc="seconds a whole request may take")
+    timeout: float = number(
+        default=10, min=0.1, max=3600, doc="seconds until an answer starts, and for each piece of it"
+    )
     render_timeout: float = number(default=0, min=0, max=3600, doc="seconds a render may take, 0 = as `timeout`")
     download_timeout: float = number(default=5, min=0.1, max=3600, doc="seconds a source may take")
     connect_timeout: float = number(default=2, min=0.1, max=3600, doc="seconds a connection to an origin may take")
@@ -72,7 +74,9 @@ class Server:
         default=90, min=0, max=3600, doc="seconds an idle origin connection stays open"
     )
     max_clients: int = integer(
-        default=2048, min=0, doc="image requests of a process at a time before the next is answered 429, 0 = no bound"
+        default=2048,
+        min=0,
+        doc="image requests of a process at a time before the next is answered 429; twice as many connections; 0 = off",
     )
     secret: str = text(default="", doc="clients must send Authorization: Bearer <secret>")
     allow_origin: str = header_text(default="", doc="Access-Control-Allow-Origin of answers")
