@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -77,14 +78,22 @@ def test_connections_beyond_the_bound_are_closed_and_health_answers_below_it(pat
     for line in lines:
         line.sendall(WHOLE)
         one_answer(line)
-    with pytest.raises(ConnectionResetError):
+    with pytest.raises(ConnectionError):
         patient.ask(LAST)
     lines[0].sendall(LAST)
     assert one_answer(lines[0]).startswith(b"HTTP/1.1 200 ")
     assert lines[0].recv(1) == b""
-    assert patient.ask(LAST).startswith(b"HTTP/1.1 200 ")
+    assert ask_when_there_is_room(patient).startswith(b"HTTP/1.1 200 ")
     for line in lines:
         line.close()
+
+
+def ask_when_there_is_room(served: Served) -> bytes:
+    """Ask until a connection is taken: the server counts one out a moment after the client sees it closed."""
+    for _ in range(100):
+        with contextlib.suppress(ConnectionError):
+            return served.ask(LAST)
+    raise AssertionError("there never is room")
 
 
 def trickle(line: socket.socket, piece: bytes) -> bytes:
