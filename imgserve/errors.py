@@ -139,6 +139,11 @@ class SourceTooLarge(SourceError):
     status = 413
     code = "source_too_large"
 
+    @classmethod
+    def beyond(cls, max_bytes: int) -> SourceTooLarge:
+        """Make the one sentence that every kind of source has for its byte limit."""
+        return cls(f"The source is larger than {max_bytes} bytes.")
+
 
 class SourceUnreachable(SourceError):
     """The origin answered 5xx, cannot be resolved or connected to, or broke off its answer."""

@@ -198,7 +198,7 @@ def _answer(file: BinaryIO, path: str, max_bytes: int, asked: Mapping[str, str])
     elif status == 416:
         headers["content-range"] = f"bytes */{facts.st_size}"
     if max_bytes and length > max_bytes:
-        raise SourceTooLarge(f"The source is larger than {max_bytes} bytes.")
+        raise SourceTooLarge.beyond(max_bytes)
     file.seek(start)
     return _Opened(file, _origin(status, headers, length), length)
 

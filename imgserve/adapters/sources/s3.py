@@ -141,7 +141,7 @@ class S3Source:
         body, origin = answer["Body"], origin_of(answer)
         if max_bytes and (origin.content_length or 0) > max_bytes:
             body.close()
-            raise _too_large(max_bytes)
+            raise SourceTooLarge.beyond(max_bytes)
         received = _pieces(_received(body), max_bytes)  # compressed bytes count too, some decode to nothing
         encoding = origin.headers.get("content-encoding", "").strip().lower()
         if encoding in ("gzip", "x-gzip", "deflate") and origin.status == 200 and "accept-encoding" not in asked:
@@ -214,12 +214,8 @@ def _pieces(body: Iterator[bytes], max_bytes: int) -> Iterator[bytes]:
     for piece in body:
         read_bytes += len(piece)
         if max_bytes and read_bytes > max_bytes:
-            raise _too_large(max_bytes)
+            raise SourceTooLarge.beyond(max_bytes)
         yield piece
-
-
-def _too_large(max_bytes: int) -> SourceTooLarge:
-    return SourceTooLarge(f"The source is larger than {max_bytes} bytes.")
 
 
 def _close_late(opening: asyncio.Future[_Opened]) -> None:

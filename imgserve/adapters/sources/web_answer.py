@@ -63,7 +63,7 @@ class HttpStream:
         self._inflate = Inflate(encoding, f"The source host '{patience.host}'") if encoding else None
         self.origin = _origin(response, decoded=bool(encoding))
         if response.status_code in (200, 206) and max_bytes and (_length(response) or 0) > max_bytes:
-            raise self._too_large()
+            raise SourceTooLarge.beyond(self._max_bytes)
 
     async def chunks(self) -> AsyncIterator[bytes]:
         pieces = aiter(self._pieces())
@@ -85,7 +85,7 @@ class HttpStream:
             # Compressed bytes count as well: those that decode to nothing would have no end.
             received_bytes += len(chunk)
             if self._max_bytes and received_bytes > self._max_bytes:
-                raise self._too_large()
+                raise SourceTooLarge.beyond(self._max_bytes)
             if self._inflate is None:
                 yield chunk
             else:
@@ -98,13 +98,10 @@ class HttpStream:
         for piece in inflate.feed(chunk):
             self._decoded_bytes += len(piece)
             if self._max_bytes and self._decoded_bytes > self._max_bytes:
-                raise self._too_large()
+                raise SourceTooLarge.beyond(self._max_bytes)
             yield piece
             # A piece takes up to a millisecond, a chunk has up to thousands: other requests get their turn in between.
             await asyncio.sleep(0)
-
-    def _too_large(self) -> SourceTooLarge:
-        return SourceTooLarge(f"The source is larger than {self._max_bytes} bytes.")
 
 
 def check_status(response: httpx.Response, host: str, asked: Mapping[str, str]) -> None:
