@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -68,3 +68,103 @@ class Source(Protocol):
     async def close(self) -> None:
         """Give back connections and threads."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What a store keeps under a key."""
+
+    #: Facts about the body, in the caller's own form; a few hundred bytes.
+    meta: bytes
+    body: bytes
+    #: What a purge finds it by, such as `source:https://example.com/a.jpg` or `tag:sale`.
+    labels: tuple[str, ...] = ()
+    #: Unix time from which the store need not keep it, 0 = never. What is fresh, the caller decides by `meta`.
+    expires_at: float = 0.0
+
+    @property
+    def size(self) -> int:
+        """Bytes that count against a budget."""
+        return len(self.body) + len(self.meta)
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """What a purge removes: everything with this label or, with `prefix`, with a label that begins so."""
+
+    label: str
+    prefix: bool = False
+
+    def matches(self, labels: Sequence[str]) -> bool:
+        if self.prefix:
+            return any(one.startswith(self.label) for one in labels)
+        return self.label in labels
+
+
+#: Everything there is, the unlabelled too.
+EVERYTHING = Selector("", prefix=True)
+
+
+class StoreError(Exception):
+    """A store is broken, full or too slow. Its caller goes on without it; no client ever sees this."""
+
+
+class Store(Protocol):
+    """One tier of a cache. Keys are 64 hex digits; what `get` gives is whole and is what was put under that key."""
+
+    @property
+    def name(self) -> str:
+        """The word for it in settings, headers and metrics: memory, disk, redis or s3."""
+        ...
+
+    async def get(self, key: str) -> Stored | None:
+        """Find an entry; None when there is none, or only a broken one. Raises StoreError."""
+        ...
+
+    async def put(self, key: str, stored: Stored) -> bool:
+        """Keep an entry in place of an older one; False when it is too large for this store. Raises StoreError."""
+        ...
+
+    async def delete(self, key: str) -> None:
+        """Forget an entry, if it is there. Raises StoreError."""
+        ...
+
+    async def purge(self, selector: Selector) -> int:
+        """Forget what the selector names; gives the number of entries. Raises StoreError."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is being written, and give back connections and threads."""
+        ...
+
+
+class Locks(Protocol):
+    """Exclusion between processes, so that one of them makes a result while the others wait for it."""
+
+    def hold(self, key: str, *, wait_s: float) -> AbstractAsyncContextManager[bool]:
+        """Wait up to `wait_s` for the lock, and hold it for the time of the block.
+
+        True = held; False = it could not be had in time, or the lock service is broken: then the caller goes on
+        without. A holder that is killed loses it, at once or when its lease ends.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+class Bulletin(Protocol):
+    """Where purges are told to the other processes of a machine or a fleet."""
+
+    async def publish(self, selector: Selector) -> None:
+        """Tell everybody, this process included. Raises StoreError."""
+        ...
+
+    def changed(self) -> bool:
+        """Tell without waiting whether there may be news; asked before every answer from memory, so it must be fast."""
+        ...
+
+    async def news(self) -> Sequence[Selector]:
+        """Give what was published since the last call; EVERYTHING where the count was lost. Raises StoreError."""
+        ...
+
+    async def close(self) -> None: ...

@@ -60,7 +60,7 @@ def running_server(folder: Path, settings: Mapping[str, str]) -> Iterator[Runnin
     """Start a server in `folder` (whose .env it reads) and wait until it is healthy; stop it in the end."""
     port = free_port()
     address = {} if "PORT" in settings else {"IMGSERVE_BIND": f"127.0.0.1:{port}"}
-    environment = clean_environment(**address, **settings)
+    environment = clean_environment(**{"IMGSERVE_CACHE": "off", **address, **settings})
     root = str(Path(__file__).parent.parent)
     environment["PYTHONPATH"] = root
     process = subprocess.Popen(

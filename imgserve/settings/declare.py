@@ -105,6 +105,10 @@ def choice(*choices: str, default: str, doc: str) -> Any:
     return Param(Choice({word: word for word in choices}), default, doc)
 
 
+def choices(*words: str, default: tuple[str, ...], doc: str) -> Any:
+    return Param(ListOf(Choice({word: word for word in words})), default, doc)
+
+
 def texts(*, separator: str = ",", default: tuple[str, ...], doc: str) -> Any:
     return Param(ListOf(Text(4096), separator), default, doc)
 
@@ -127,7 +131,7 @@ G = TypeVar("G")
 @dataclass_transform(
     frozen_default=True,
     kw_only_default=True,
-    field_specifiers=(text, header_text, number, integer, flag, choice, texts, hexes, formats, qualities),
+    field_specifiers=(text, header_text, number, integer, flag, choice, choices, texts, hexes, formats, qualities),
 )
 def group(cls: type[G]) -> type[G]:
     """Make a class of Param fields a frozen group; its docstring is the heading of its settings."""

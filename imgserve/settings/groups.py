@@ -7,6 +7,7 @@ from typing import Final
 
 from imgserve.settings.declare import (
     choice,
+    choices,
     flag,
     formats,
     group,
@@ -18,6 +19,10 @@ from imgserve.settings.declare import (
     text,
     texts,
 )
+
+MEBIBYTE: Final = 1024 * 1024
+#: A pebibyte: beyond any disk, within 64 bits.
+MAX_BYTES: Final = 1 << 50
 
 
 @group
@@ -93,7 +98,6 @@ class Server:
 class Caching:
     """Caching"""
 
-    cache: str = choice("off", default="off", doc="where results are kept")
     ttl: int = integer(default=31_536_000, min=0, doc="seconds that answers stay fresh")
     source_error_ttl: int = integer(
         default=10, min=0, doc="seconds that 404, 410, 415 and 422 of a source stay fresh, 0 = no-store"
@@ -106,6 +110,65 @@ class Caching:
     set_canonical_header: bool = flag(default=False, doc="send Link: <source>; rel=canonical")
     enable_debug_headers: bool = flag(default=False, doc="send X-Origin-* and X-Result-* headers")
     return_attachment: bool = flag(default=False, doc="Content-Disposition: attachment by default")
+
+
+@group
+class Cache:
+    """Result and source cache"""
+
+    cache: tuple[str, ...] = choices(
+        "memory", "disk", "redis", "s3", "off", default=("memory", "disk"), doc="where results are kept, fastest first"
+    )
+    cache_path: str = text(default="", doc="folder of the disk tier; empty = imgserve in the user's cache folder")
+    memory_cache_size: int = integer(
+        default=64 * MEBIBYTE, min=0, max=MAX_BYTES, doc="bytes of the memory tier of each process"
+    )
+    disk_cache_size: int = integer(default=2048 * MEBIBYTE, min=0, max=MAX_BYTES, doc="bytes of results on disk")
+    source_cache_size: int = integer(
+        default=1024 * MEBIBYTE,
+        min=0,
+        max=MAX_BYTES,
+        doc="bytes of downloaded sources on disk, 0 = sources are not kept",
+    )
+    redis_url: str = text(default="", doc="redis://user:password@host:port/database, for the redis tier and its locks")
+    redis_timeout: float = number(
+        default=0.05, min=0.001, max=10, doc="seconds after which an operation on Redis counts as a miss"
+    )
+    redis_max_entry_size: int = integer(default=MEBIBYTE, min=0, doc="bytes of the largest result kept in Redis")
+    cache_s3_bucket: str = text(default="", doc="bucket of the s3 tier")
+    cache_s3_prefix: str = text(default="imgserve", doc="what its keys begin with")
+    cache_s3_region: str = text(default="", doc="region of that bucket")
+    cache_s3_endpoint: str = text(default="", doc="URL of an S3-speaking server for it; empty = AWS")
+    cache_s3_endpoint_use_path_style: bool = flag(default=True, doc="bucket in the path, not in the host name")
+    cache_ttl: int = integer(
+        default=3600, min=0, doc="seconds after which a kept result or source is checked with its origin"
+    )
+    stale_while_revalidate: int = integer(
+        default=86_400, min=0, doc="seconds beyond `cache_ttl` that a result is served while it is being checked"
+    )
+    stale_if_error: int = integer(
+        default=604_800, min=0, doc="seconds beyond `cache_ttl` that a result is served when its origin is down"
+    )
+    lock_lease: float = number(
+        default=5, min=0.5, max=600, doc="seconds that requests wait at most for a process that makes the same result"
+    )
+    cache_tag_headers: bool = flag(default=True, doc="send Cache-Tag and Surrogate-Key, for purges in a CDN")
+    proxy_ttl: int = integer(
+        default=0, min=0, doc="seconds that nginx in front keeps an answer before it asks again, 0 = as browsers"
+    )
+    refine: bool = flag(
+        default=False, doc="answer first requests with a fast encode, and make a smaller one when the CPU is idle"
+    )
+    api_keys: tuple[str, ...] = texts(default=(), doc="name:hash pairs for /v1, of `imgserve keygen --api-key`")
+
+
+@group
+class Monitoring:
+    """Monitoring"""
+
+    metrics: bool = flag(default=True, doc="serve /metrics for Prometheus")
+    prometheus_bind: str = text(default="", doc="host:port for /metrics alone; empty = on the server's own port")
+    prometheus_namespace: str = text(default="imgserve", doc="what the names of metrics begin with")
 
 
 @group
@@ -238,7 +301,8 @@ class Sources:
 
 
 GROUPS: Final = (
-    Url, Server, Caching, LimitSettings, Security, Encoding, Negotiation, Processing, Watermark, FallbackImage, Sources,
+    Url, Server, Caching, Cache, Monitoring, LimitSettings, Security, Encoding, Negotiation, Processing, Watermark,
+    FallbackImage, Sources,
 )  # fmt: skip
 
 
@@ -249,6 +313,8 @@ class Settings:
     url: Url = Url()
     server: Server = Server()
     caching: Caching = Caching()
+    cache: Cache = Cache()
+    monitoring: Monitoring = Monitoring()
     limits: LimitSettings = LimitSettings()
     security: Security = Security()
     encoding: Encoding = Encoding()

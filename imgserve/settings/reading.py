@@ -5,11 +5,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, cast
 
 from imgserve.errors import ConfigError
-from imgserve.settings.groups import GROUPS, Settings, Url
+from imgserve.settings.groups import GROUPS, Cache, Settings, Url
 from imgserve.spec.kinds import BadArgument
 from imgserve.spec.params import Param
 
@@ -17,7 +18,12 @@ PREFIX: Final = "IMGSERVE_"
 FALLBACK_PREFIX: Final = "IMGPROXY_"
 
 #: Values of these are never shown.
-SECRET: Final = frozenset({"key", "salt", "secret", "s3_assume_role_external_id"})
+SECRET: Final = frozenset({"key", "salt", "secret", "s3_assume_role_external_id", "redis_url", "api_keys"})
+
+_TIER_ORDER: Final = ("memory", "disk", "redis", "s3", "off")
+_REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+#: SHA-256.
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
 #: imgproxy's variables that mean nothing here, and why: they warn with a reason of their own.
 DROPPED: Final = {
@@ -88,6 +94,7 @@ def _read_group(cls: Any, environ: Mapping[str, str], problems: list[str]) -> An
 def _across(settings: Settings) -> Iterator[str]:
     """Check what no single variable can tell."""
     yield from _across_sources(settings)
+    yield from _across_cache(settings.cache)
     for name in ("watermark", "fallback"):
         part = getattr(settings, name)
         stem = "watermark" if name == "watermark" else "fallback_image"
@@ -102,6 +109,24 @@ def _across_sources(settings: Settings) -> Iterator[str]:
             yield f"IMGSERVE_ALLOWED_SOURCES: expected beginnings of URLs like https://cdn.example/, got {pattern!r}"
     if not settings.negotiation.preferred_formats:
         yield "IMGSERVE_PREFERRED_FORMATS: expected at least one format, got none"
+
+
+def _across_cache(cache: Cache) -> Iterator[str]:
+    tiers = cache.cache
+    if not tiers or len(set(tiers)) < len(tiers) or ("off" in tiers and len(tiers) > 1):
+        yield f"IMGSERVE_CACHE: expected off, or each of memory, disk, redis, s3 at most once, got {','.join(tiers)!r}"
+    if list(tiers) != sorted(tiers, key=_TIER_ORDER.index):
+        yield f"IMGSERVE_CACHE: expected faster tiers first ({', '.join(_TIER_ORDER)}), got {','.join(tiers)!r}"
+    if "redis" in tiers and not cache.redis_url:
+        yield "IMGSERVE_REDIS_URL: expected redis://host:port for the redis tier of IMGSERVE_CACHE, got nothing"
+    if cache.redis_url and not cache.redis_url.startswith(_REDIS_SCHEMES):
+        yield f"IMGSERVE_REDIS_URL: expected one of {', '.join(_REDIS_SCHEMES)}, got a value that is not shown"
+    if "s3" in tiers and not cache.cache_s3_bucket:
+        yield "IMGSERVE_CACHE_S3_BUCKET: expected a bucket for the s3 tier of IMGSERVE_CACHE, got nothing"
+    for pair in cache.api_keys:
+        name, _, digest = pair.partition(":")
+        if not name or not _DIGEST.fullmatch(digest):
+            yield "IMGSERVE_API_KEYS: expected name:hash pairs of `imgserve keygen --api-key`, got another form"
 
 
 def _across_keys(url: Url) -> Iterator[str]:

@@ -55,7 +55,14 @@ class Served:
 @contextmanager
 def served(folder: Path, **settings: str) -> Iterator[Served]:
     """Run a server with settings of the test's own (names without prefix)."""
-    given = {"KEY": KEY, "SALT": SALT, "ALLOW_LOOPBACK_SOURCE_ADDRESSES": "1", "RENDER_THREADS": "1", **settings}
+    given = {
+        "KEY": KEY,
+        "SALT": SALT,
+        "ALLOW_LOOPBACK_SOURCE_ADDRESSES": "1",
+        "RENDER_THREADS": "1",
+        "CACHE": "off",
+        **settings,
+    }
     environ = {**os.environ, **{f"IMGSERVE_{name}": value for name, value in given.items()}}
     log = folder / "log"
     with socket.create_server(("127.0.0.1", 0)) as listener, log.open("w") as out:

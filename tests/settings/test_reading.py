@@ -100,8 +100,27 @@ def test_all_mistakes_are_reported_together() -> None:
     assert len(found) == 4
     assert "IMGSERVE_QUALITY: expected an integer from 1 to 100, got '500'" in found
     assert "IMGPROXY_TTL: expected an integer of 0 or more, got 'soon'" in found
-    assert any(line.startswith("IMGSERVE_CACHE: expected one of off") for line in found)
+    assert any(line.startswith("IMGSERVE_CACHE: expected ") for line in found)
     assert any("IMGSERVE_KEY and IMGSERVE_SALT are not set" in line for line in found)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({"IMGSERVE_CACHE": "memory,off"}, "IMGSERVE_CACHE: expected off, or each of"),
+        ({"IMGSERVE_CACHE": "disk,disk"}, "IMGSERVE_CACHE: expected off, or each of"),
+        ({"IMGSERVE_CACHE": "disk,memory"}, "IMGSERVE_CACHE: expected faster tiers first"),
+        ({"IMGSERVE_CACHE": "memory,redis"}, "IMGSERVE_REDIS_URL: expected redis://host:port"),
+        ({"IMGSERVE_REDIS_URL": "http://:secret@x"}, "IMGSERVE_REDIS_URL: expected one of redis://"),
+        ({"IMGSERVE_CACHE": "memory,s3"}, "IMGSERVE_CACHE_S3_BUCKET: expected a bucket"),
+        ({"IMGSERVE_API_KEYS": "deploy:secret"}, "IMGSERVE_API_KEYS: expected name:hash pairs"),
+    ],
+)
+def test_a_cache_that_cannot_be_is_refused(given: dict[str, str], sentence: str) -> None:
+    found = problems(IMGSERVE_KEY="aa", IMGSERVE_SALT="bb", **given)
+    assert len(found) == 1
+    assert found[0].startswith(sentence)
+    assert "secret" not in found[0]
 
 
 def test_keys_and_salts_pair() -> None:

@@ -67,6 +67,7 @@ async def start(root: Path) -> AsyncIterator[Start]:
                 "LOCAL_FILESYSTEM_ROOT": str(root),
                 "ALLOW_LOOPBACK_SOURCE_ADDRESSES": "1",
                 "RENDER_THREADS": "1",
+                "CACHE": "off",
                 **settings,
             }
             services = build_services(load({f"IMGSERVE_{name}": value for name, value in given.items()}))
