@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -29,6 +29,16 @@ class Blob:
 
     data: bytes
     origin: Origin
+    #: Unix time until which nobody needs to ask the origin; None = to be judged by what the origin says.
+    fresh_until: float | None = None
+
+
+#: Told how long a body will be (None = not known), once its origin's status is; raises QueueFull to refuse it.
+Announce = Callable[[int | None], None]
+
+
+def unannounced(_length: int | None) -> None:
+    """Take any length."""
 
 
 class SourceStream(Protocol):
@@ -61,8 +71,13 @@ class Source(Protocol):
         """
         ...
 
-    async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> Blob:
-        """Read the whole answer of `open`; a 304 gives an empty body and status 304."""
+    async def fetch(
+        self, url: str, *, max_bytes: int, headers: Mapping[str, str], announce: Announce = unannounced
+    ) -> Blob:
+        """Read the whole answer of `open`; a 304 gives an empty body and status 304.
+
+        A source that downloads many bodies at a time tells each one's length to `announce` before it reads them.
+        """
         ...
 
     async def close(self) -> None:
@@ -138,6 +153,20 @@ class Store(Protocol):
         ...
 
 
+class FastStore(Store, Protocol):
+    """A store in this process's memory, which never waits."""
+
+    def get_now(self, key: str) -> Stored | None: ...
+
+    def peek(self, key: str) -> Stored | None:
+        """As `get_now`, without counting as a use."""
+        ...
+
+    def put_now(self, key: str, stored: Stored) -> bool: ...
+
+    def purge_now(self, selector: Selector) -> int: ...
+
+
 class Locks(Protocol):
     """Exclusion between processes, so that one of them makes a result while the others wait for it."""
 
@@ -168,3 +197,11 @@ class Bulletin(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+class FleetBulletin(Bulletin, Protocol):
+    """A bulletin that comes over the network."""
+
+    async def start(self) -> None:
+        """Begin to listen; nothing may be kept in memory before."""
+        ...

@@ -20,7 +20,7 @@ from imgserve.adapters.sources.transport import GuardedTransport
 from imgserve.adapters.sources.web_answer import CONDITIONS, HttpStream, Patience, check_status, discard
 from imgserve.adapters.sources.web_url import SCHEMES, parse_url, redirected
 from imgserve.errors import SourceError, SourceForbidden, SourceUnreachable
-from imgserve.ports import Blob
+from imgserve.ports import Announce, Blob, unannounced
 
 #: Request headers that follow a redirect to another host; others may be secrets (Cookie, Authorization, keys).
 CARRIED = CONDITIONS | {"range", "accept-encoding", "accept"}
@@ -94,8 +94,11 @@ class HttpSource:
         finally:
             await response.aclose()
 
-    async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> Blob:
+    async def fetch(
+        self, url: str, *, max_bytes: int, headers: Mapping[str, str], announce: Announce = unannounced
+    ) -> Blob:
         async with self.open(url, max_bytes=max_bytes, headers=headers) as stream:
+            announce(stream.origin.content_length)
             return Blob(data=await stream.read(), origin=stream.origin)
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from typing import BinaryIO, TypeVar
 
 from imgserve.adapters.sources.header_values import DIGITS, http_date, lower_names
 from imgserve.errors import BadRequest, SourceForbidden, SourceNotFound, SourceTooLarge, SourceUnreachable
-from imgserve.ports import Blob, Origin
+from imgserve.ports import Announce, Blob, Origin, unannounced
 
 #: One turn through the thread pool costs about 50 microseconds; a megabyte read from page cache about 100.
 CHUNK_BYTES = 1 << 20
@@ -121,7 +121,9 @@ class LocalSource:
         finally:
             opened.file.close()
 
-    async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> Blob:
+    async def fetch(
+        self, url: str, *, max_bytes: int, headers: Mapping[str, str], announce: Announce = unannounced
+    ) -> Blob:
         asked = lower_names(headers)
 
         def read() -> Blob:  # one turn through the thread pool for opening, reading and closing

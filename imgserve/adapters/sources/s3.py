@@ -15,12 +15,12 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any, TypeVar
 
+from imgserve.adapters.s3_client import S3Account, S3Limits, make_client
 from imgserve.adapters.sources.header_values import http_date, lower_names
 from imgserve.adapters.sources.inflate import Inflate
 from imgserve.adapters.sources.s3_answer import BodilessAnswer, origin_of, translated
-from imgserve.adapters.sources.s3_client import S3Account, S3Limits, make_client
 from imgserve.errors import BadRequest, SourceForbidden, SourceTimeout, SourceTooLarge
-from imgserve.ports import Blob, Origin
+from imgserve.ports import Announce, Blob, Origin, unannounced
 
 T = TypeVar("T")
 
@@ -82,8 +82,6 @@ class S3Source:
         buckets: BucketRules | None = None,
         query_separator: str = "?",
     ) -> None:
-        if account.endpoint and not account.endpoint.startswith(("http://", "https://")):
-            raise ValueError("The S3 endpoint must start with http:// or https://.")
         self._account = account
         self._limits = limits or S3Limits()
         self._buckets = buckets or BucketRules()
@@ -106,7 +104,9 @@ class S3Source:
         finally:
             opened.close()
 
-    async def fetch(self, url: str, *, max_bytes: int, headers: Mapping[str, str]) -> Blob:
+    async def fetch(
+        self, url: str, *, max_bytes: int, headers: Mapping[str, str], announce: Announce = unannounced
+    ) -> Blob:
         asked = lower_names(headers)
 
         def read() -> Blob:  # one turn through the thread pool

@@ -6,28 +6,24 @@ import asyncio
 import contextlib
 import datetime as dt
 import ipaddress
-import os
 import re
 import socket
 import ssl
-import subprocess
-import sys
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from imgserve.adapters.s3_client import S3Account
 from imgserve.adapters.sources.s3 import S3Source
-from imgserve.adapters.sources.s3_client import S3Account
 from imgserve.ports import Source
+from tests.adapters.s3_server import made_bucket
 
 
 @dataclass(frozen=True)
@@ -117,7 +113,7 @@ def kept_file(data: bytes, content_type: str, etag: str, modified: str) -> Handl
     return handle
 
 
-async def _listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[Web]:
+async def listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[Web]:
     tasks: set[asyncio.Task[None]] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -141,14 +137,14 @@ async def _listening(web: Web, tls: ssl.SSLContext | None) -> AsyncIterator[Web]
 
 @pytest.fixture
 async def web() -> AsyncIterator[Web]:
-    async for listening in _listening(Web(), None):
-        yield listening
+    async for server in listening(Web(), None):
+        yield server
 
 
 @pytest.fixture
 async def other_web() -> AsyncIterator[Web]:
-    async for listening in _listening(Web(), None):
-        yield listening
+    async for server in listening(Web(), None):
+        yield server
 
 
 @dataclass(frozen=True)
@@ -195,8 +191,8 @@ def trust(tmp_path_factory: pytest.TempPathFactory) -> Trust:
 @pytest.fixture
 async def tls_web(trust: Trust) -> AsyncIterator[Web]:
     web = Web(scheme="https")
-    async for listening in _listening(web, trust.server(web.server_names)):
-        yield listening
+    async for server in listening(web, trust.server(web.server_names)):
+        yield server
 
 
 def free_port() -> int:
@@ -206,67 +202,17 @@ def free_port() -> int:
         return port
 
 
-#: What boto3's own credential chain finds; moto accepts any.
-AWS_ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "test-key",
-    "AWS_SECRET_ACCESS_KEY": "test-secret",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
-
-
-@pytest.fixture(scope="session")
-def s3_endpoint() -> Iterator[str]:
-    """A running S3 server; moto's, as the only one that comes from PyPI alone."""
-    port = free_port()
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    with subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | AWS_ENVIRONMENT
-    ) as process:
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None, "moto has ended"
-                assert time.monotonic() < deadline, "moto does not listen"
-                time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-        process.terminate()
-
-
-@pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in AWS_ENVIRONMENT.items():
-        monkeypatch.setenv(name, value)
-
-
 @pytest.fixture(scope="session")
 def stored(s3_endpoint: str) -> Iterator[Any]:
     """A versioned bucket of boto3's resource interface, one for all tests since clients of boto3 take long to make."""
-    session = boto3.session.Session(
-        aws_access_key_id=AWS_ENVIRONMENT["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=AWS_ENVIRONMENT["AWS_SECRET_ACCESS_KEY"],
-        region_name=AWS_ENVIRONMENT["AWS_DEFAULT_REGION"],
-    )
-    bucket = session.resource("s3", endpoint_url=s3_endpoint).Bucket("pictures")
-    bucket.create()
-    bucket.Versioning().enable()
-    yield bucket
-    bucket.meta.client.close()
+    with made_bucket(s3_endpoint, "pictures") as bucket:
+        bucket.Versioning().enable()
+        yield bucket
 
 
 @pytest.fixture
 def bucket(stored: Any, aws: None) -> Any:
     return stored
-
-
-@pytest.fixture(scope="session")
-def s3_account(s3_endpoint: str) -> S3Account:
-    return S3Account(region="us-east-1", endpoint=s3_endpoint)
 
 
 @pytest.fixture(scope="session")

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from imgserve.adapters.s3_client import S3Account
 from imgserve.adapters.sources.guard import AddressRules
 from imgserve.adapters.sources.http import HttpLimits, HttpSource
 from imgserve.adapters.sources.local import LocalSource
 from imgserve.adapters.sources.s3 import S3Source
-from imgserve.adapters.sources.s3_client import S3Account
 from imgserve.errors import BadRequest, SourceNotFound, SourceTooLarge
 from imgserve.ports import Source
 from tests.adapters.sources.conftest import Web, kept_file

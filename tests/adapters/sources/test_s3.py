@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from imgserve.adapters.s3_client import S3Account, S3Limits
 from imgserve.adapters.sources.s3 import BucketRules, S3Source
-from imgserve.adapters.sources.s3_client import S3Account, S3Limits
 from imgserve.errors import (
     BadRequest,
     ImgserveError,

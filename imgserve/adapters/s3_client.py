@@ -19,7 +19,7 @@ from botocore.credentials import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Limits:
-    """Bounds of one fetch and of the connection pool; times in seconds."""
+    """Bounds of one request and of the connection pool; times in seconds."""
 
     connect_timeout_s: float = 3.0
     read_timeout_s: float = 5.0
@@ -31,7 +31,10 @@ class S3Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class S3Account:
-    """Where the storage is and who asks; None leaves it to boto3's own chain (variables, profile, instance role)."""
+    """Where the storage is and who asks; None leaves it to boto3's own chain (variables, profile, instance role).
+
+    Raises ValueError for an endpoint that is no URL of the web.
+    """
 
     region: str | None = None
     #: With scheme, and path where there is one: https://x.supabase.co/storage/v1/s3.
@@ -39,6 +42,10 @@ class S3Account:
     path_style: bool = True
     assume_role_arn: str | None = None
     assume_role_external_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
+            raise ValueError("The S3 endpoint must start with http:// or https://.")
 
 
 class _RoleProvider(CredentialProvider):  # type: ignore[misc]  # botocore is untyped

@@ -1,0 +1,236 @@
+"""What changes the disk store: puts, deletes, purges, eviction, and the sweep that brings files and index together.
+
+All of it runs in one thread per process. Processes meet in the index's transactions.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import time
+from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
+
+from imgserve.adapters.stores.disk_database import DiskFull, is_full
+from imgserve.adapters.stores.disk_file import KEY, TEMPORARY, Broken, encode, look, write_temporary
+from imgserve.adapters.stores.disk_index import DiskIndex, Row, State
+from imgserve.ports import EVERYTHING, Selector, Stored, StoreError
+
+#: One entry above this share of the budget would throw out too much for one picture.
+LARGEST_SHARE = 4
+#: How far an eviction goes below the budget, in percent of it: every eviction sorts, so not one for each put.
+EVICT_TO_PERCENT = 90
+#: What a file takes of a disk, in pieces of this many bytes: the block of ext4, xfs and APFS.
+BLOCK_BYTES = 4096
+#: A temporary file this old is nobody's: a process died while it wrote.
+ABANDONED_S = 3600.0
+#: Bounds of one step between two puts; about ten milliseconds.
+EVICT_STEP = 256
+ADOPT_STEP = 128
+#: After a sweep that failed.
+RETRY_S = 30.0
+
+FOLDERS = tuple(f"{number:02x}" for number in range(256))
+
+
+class DiskKeeper:
+    """Not safe for threads: one thread only."""
+
+    def __init__(self, folder: Path, max_bytes: int, clock: Callable[[], float]) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._goal = max_bytes * EVICT_TO_PERCENT // 100
+        self._clock = clock
+        self._index = DiskIndex(folder)
+        self._sweep: Iterator[None] | None = self._sweeping()
+        self._is_evicting = False
+        self._retry_at = 0.0
+
+    def put(self, key: str, stored: Stored) -> bool:
+        pieces = encode(key, stored)
+        length = sum(map(len, pieces))
+        path = self._path(key)
+        if length * LARGEST_SHARE > self._max_bytes:
+            self.delete(key)  # an older one must not be served in its place
+            return False
+        row = Row(key=key, size=_on_disk(length), expires_at=stored.expires_at, labels=stored.labels)
+        try:
+            state = self._place(path, pieces, row)
+        except DiskFull:
+            self._make_room(row.size)
+            state = self._place(path, pieces, row)
+        if state.total > self._max_bytes:
+            self._is_evicting = True
+            self._evict()
+        if self._sweep is None and not state.complete and time.monotonic() >= self._retry_at:
+            self._sweep = self._sweeping()
+        return True
+
+    def delete(self, key: str) -> None:
+        """Remove the file first: whatever becomes of the index, the entry is gone."""
+        self._unlink_surely(key)
+        self._index.remove([key], self._unlink)
+
+    def forget_lost(self, key: str) -> None:
+        """Forget the row of a file that a reader found broken and removed."""
+        if not os.path.lexists(self._path(key)):
+            self._index.remove([key], self._unlink)
+
+    def purge(self, selector: Selector) -> int:
+        if selector == EVERYTHING:
+            return sum(map(self._empty, FOLDERS))
+        if not self._index.state().complete:
+            # Files without a row may be among those to go.
+            self._sweep = None
+            try:
+                for _ in self._sweeping():
+                    pass
+            except OSError as exc:
+                raise StoreError(f"The disk store could not be searched: {exc}") from exc
+        return self._remove(self._index.labelled(selector))
+
+    def touch(self, keys: Collection[str]) -> None:
+        self._index.touch(keys)
+
+    def step(self) -> bool:
+        """Do a bounded piece of what is left to do, and tell whether there is more of it."""
+        if self._is_evicting:
+            self._evict()
+        elif self._sweep is not None:
+            try:
+                next(self._sweep)
+            except StopIteration:
+                self._sweep = None
+            except (StoreError, OSError):
+                self._sweep = None
+                self._retry_at = time.monotonic() + RETRY_S
+                raise
+        return self._is_evicting or self._sweep is not None
+
+    def close(self) -> None:
+        self._index.close()
+
+    def _path(self, key: str) -> str:
+        return f"{self._folder}/{key[:2]}/{key}"
+
+    def _unlink(self, key: str) -> bool:
+        """Remove an entry's file; True when there is none any more."""
+        try:
+            Path(self._path(key)).unlink()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return True
+
+    def _unlink_surely(self, key: str) -> bool:
+        """Remove what a purge names; what cannot be removed must not pass for purged."""
+        if not self._unlink(key):
+            raise StoreError("The disk store could not delete a file.")
+        return True
+
+    def _place(self, path: str, pieces: tuple[bytes, ...], row: Row) -> State:
+        """Write an entry's file and its row; a failure leaves no temporary file."""
+        try:
+            try:
+                temporary = write_temporary(path, pieces)
+            except FileNotFoundError:
+                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                temporary = write_temporary(path, pieces)
+            try:
+                self._index.intend(row)
+                Path(temporary).replace(path)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    Path(temporary).unlink()
+                raise
+        except OSError as exc:
+            error = DiskFull if is_full(exc) else StoreError
+            raise error(f"The disk store could not write: {exc}") from exc
+        return self._index.settle(row)
+
+    def _make_room(self, size: int) -> None:
+        """Evict the oldest where the disk is smaller than the budget, or others have filled it."""
+        for _ in range(2):
+            # Twice: SQLite may lack room to note what went, and has it after that.
+            with contextlib.suppress(DiskFull):
+                goal = self._index.state().total - 2 * size
+                self._index.shrink(goal, self._clock(), EVICT_STEP, self._unlink)
+                return
+
+    def _evict(self) -> None:
+        self._is_evicting = False  # an error ends it; the next put begins it again
+        gone, excess = self._index.shrink(self._goal, self._clock(), EVICT_STEP, self._unlink)
+        self._is_evicting = gone > 0 and excess > 0
+
+    def _remove(self, keys: Collection[str]) -> int:
+        waiting = sorted(keys)
+        return sum(
+            self._index.remove(waiting[at : at + EVICT_STEP], self._unlink_surely)
+            for at in range(0, len(waiting), EVICT_STEP)
+        )
+
+    def _empty(self, name: str) -> int:
+        """Remove all entries of one folder, with or without a row."""
+        try:
+            keys, _ = self._listed(name)
+        except OSError as exc:
+            raise StoreError(f"The disk store could not be searched: {exc}") from exc
+        strangers = sum(map(self._unlink_surely, keys - self._index.keys_under(name)))
+        return strangers + self._remove(self._index.keys_under(name))
+
+    def _listed(self, name: str) -> tuple[set[str], list[str]]:
+        """Give the entries and the temporary files of one folder; all other names are not ours."""
+        try:
+            names = [one.name for one in os.scandir(self._folder / name)]
+        except (FileNotFoundError, NotADirectoryError):
+            return set(), []
+        ours = [one for one in names if one.startswith(name)]
+        return set(filter(KEY.fullmatch, ours)), list(filter(TEMPORARY.fullmatch, ours))
+
+    def _sweeping(self) -> Iterator[None]:
+        """Give every file a row, drop rows without a file, remove what dead processes left; a step at a time."""
+        self._index.check()
+        generation = self._index.state().generation
+        yield
+        # In an order of its own, so that several processes that begin at once share the work.
+        for name in random.sample(FOLDERS, len(FOLDERS)):
+            keys, temporary = self._listed(name)
+            self._clean(name, temporary)
+            known = self._index.keys_under(name)
+            strangers = sorted(keys - known)
+            for at in range(0, len(strangers), ADOPT_STEP):
+                self._adopt(strangers[at : at + ADOPT_STEP])
+                yield
+            for key in known - keys:
+                self.forget_lost(key)
+            yield
+        self._index.complete(generation)
+        self._is_evicting = self._index.state().total > self._max_bytes
+
+    def _adopt(self, keys: list[str]) -> None:
+        rows = []
+        for key in keys:
+            try:
+                facts = look(self._path(key), key)
+            except Broken:
+                self._unlink(key)
+            except OSError:  # evicted meanwhile, or a link or pipe put there: no reader gets anything from it
+                continue
+            else:
+                size = _on_disk(facts.length)
+                rows.append(Row(key=key, size=size, expires_at=facts.expires_at, labels=facts.labels))
+        self._index.adopt(rows)
+
+    def _clean(self, name: str, temporary: list[str]) -> None:
+        for one in temporary:
+            path = self._folder / name / one
+            with contextlib.suppress(OSError):
+                # In either direction: with the clock set back, a file from the future would stay until it catches up.
+                if abs(self._clock() - path.stat().st_mtime) > ABANDONED_S:
+                    path.unlink()
+
+
+def _on_disk(length: int) -> int:
+    return -(-length // BLOCK_BYTES) * BLOCK_BYTES
