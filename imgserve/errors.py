@@ -22,6 +22,7 @@ ImgserveError
 └── LoadError                    the server cannot take the work now
     ├── QueueFull           429  queue_full          retry_after_s
     ├── Unavailable         503  unavailable         draining or overloaded
+    ├── PurgeIncomplete     503  purge_incomplete    a tier could not be reached
     └── RenderTimeout       504  render_timeout
 
 Every error carries a status, a stable snake_case code, and one public sentence that says what to change. A bug is not
@@ -186,6 +187,13 @@ class QueueFull(LoadError):
 class Unavailable(LoadError):
     status = 503
     code = "unavailable"
+
+
+class PurgeIncomplete(LoadError):
+    """Part of the caches still has what was purged; asking again is safe."""
+
+    status = 503
+    code = "purge_incomplete"
 
 
 class RenderTimeout(LoadError):

@@ -7,7 +7,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 from imgserve.errors import ConfigError
 from imgserve.settings import Settings
@@ -66,8 +66,8 @@ def log_exchange(exchange: Exchange, *, prefix: str = "") -> None:
     level = logging.INFO if status < _FIRST_CLIENT_ERROR else logging.WARNING
     if status >= _FIRST_SERVER_ERROR:
         level = logging.ERROR
-    elif status < _FIRST_CLIENT_ERROR and exchange.raw_path.endswith(b"/health"):
-        # Load balancers ask every second; it is news only when the answer is another.
+    elif status < _FIRST_CLIENT_ERROR and exchange.raw_path.endswith((b"/health", b"/metrics")):
+        # Load balancers ask every second, and Prometheus often; it is news only when the answer is another.
         level = logging.DEBUG
     if not access.isEnabledFor(level):
         return
@@ -151,6 +151,15 @@ def configure_logging(settings: Settings) -> None:
     logging.basicConfig(level=_LEVELS[settings.server.log_level], handlers=[handler], force=True)
     # libvips tells of every thread pool at INFO.
     logging.getLogger("pyvips").setLevel(logging.WARNING)
+
+
+def log_handler() -> logging.StreamHandler[TextIO] | None:
+    """Give the handler that `configure_logging` made, None where somebody else set logging up."""
+    handlers = logging.getLogger().handlers
+    found = handlers[0] if len(handlers) == 1 else None
+    if isinstance(found, logging.StreamHandler) and isinstance(found.formatter, tuple(_FORMATTERS.values())):
+        return found
+    return None
 
 
 def log_problems(wrong: ConfigError) -> None:

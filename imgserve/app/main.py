@@ -17,7 +17,9 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from imgserve import settings as configuration
-from imgserve.app.logs import configure_logging, log_exchange, log_problems
+from imgserve.app.hit_log import hit_log
+from imgserve.app.logs import configure_logging, log_exchange, log_problems, visible_path
+from imgserve.app.measuring import measuring
 from imgserve.app.recycle import leave, recycle_when_stuck
 from imgserve.app.services import Services, build_services
 from imgserve.app.sources import wait_for
@@ -25,9 +27,11 @@ from imgserve.errors import ConfigError
 from imgserve.service.admission import Admission
 from imgserve.service.readiness import Readiness
 from imgserve.settings import Settings
+from imgserve.web.api import ApiEndpoint, PurgeEndpoint
 from imgserve.web.edge import Edge, EdgePolicy, Endpoint
+from imgserve.web.hot import HotPaths
 from imgserve.web.image import ImageEndpoint
-from imgserve.web.meta import EXPLAIN, Explain, Health, landing, nothing
+from imgserve.web.meta import EXPLAIN, Explain, Health, Metrics, landing, nothing
 from imgserve.web.reading import PlanReader
 
 logger = logging.getLogger("imgserve")
@@ -79,28 +83,46 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
         admit=services.renderer.admit,
         prefix=prefix,
     )
+    policy = EdgePolicy(
+        timeout_s=settings.server.timeout,
+        source_error_ttl_s=settings.caching.source_error_ttl,
+        allow_origin=settings.server.allow_origin,
+    )
+    hot = _hot_paths(services, policy, prefix)
     image = ImageEndpoint(
         reader=reader,
         renderer=services.renderer,
         delivery=services.delivery,
         admission=Admission(settings.server.max_clients),
         fallback=services.fallback,
-    )
-    policy = EdgePolicy(
-        timeout_s=settings.server.timeout,
-        source_error_ttl_s=settings.caching.source_error_ttl,
-        allow_origin=settings.server.allow_origin,
+        hot=hot,
     )
     app = Starlette(
         routes=_routes(services, reader, prefix),
         middleware=[Middleware(Edge, policy=policy, log=functools.partial(log_exchange, prefix=prefix))],
-        lifespan=functools.partial(_lifespan, services, end),
+        lifespan=functools.partial(_lifespan, services, hot, end),
     )
     # Not a route: patterns match decoded paths, and an image URL is whatever no route takes.
     app.router.redirect_slashes = False
-    app.router.default = Endpoint(image, secret=settings.server.secret)
+    app.router.default = Endpoint(image, secret=settings.server.secret, counted=True)
     app.state.services = services
+    app.state.hot = hot
     return app
+
+
+def _hot_paths(services: Services, policy: EdgePolicy, prefix: str) -> HotPaths | None:
+    """Make the short way, where every request that has the same path and `Accept` may have the same answer."""
+    settings, caches = services.settings, services.caches
+    memory = caches.results.tiers.memory
+    if memory is None or settings.server.secret or settings.negotiation.enable_client_hints:
+        return None
+    return HotPaths(
+        memory=memory,
+        changed=caches.purges.changed,
+        always=policy.headers(),
+        log=hit_log(settings.server.log_format),
+        shown=lambda exchange: visible_path(exchange.raw_path, prefix=prefix, source=exchange.source),
+    )
 
 
 def route_prefix(settings: Settings) -> str:
@@ -111,7 +133,7 @@ def route_prefix(settings: Settings) -> str:
 
 def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRoute]:
     """List every route but that of images; health answers without the prefix too, for checks inside a network."""
-    server = services.settings.server
+    server, monitoring = services.settings.server, services.settings.monitoring
     health = Endpoint(Health(services.readiness))
     routes = [
         Route("/health", health),
@@ -123,6 +145,12 @@ def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRou
         routes.append(Route(f"{prefix}/health", health))
     if server.health_check_path:
         routes.append(Route(f"{prefix}/{server.health_check_path.lstrip('/')}", health))
+    page = Endpoint(nothing)
+    if monitoring.metrics and not monitoring.prometheus_bind:
+        page = Endpoint(Metrics(monitoring.prometheus_namespace), secret=server.secret)
+    routes += [Route(path, page) for path in dict.fromkeys(("/metrics", f"{prefix}/metrics"))]
+    purge = ApiEndpoint(PurgeEndpoint(services.caches.purges), keys=services.api_keys)
+    routes.append(Route(f"{prefix}/v1/purge", purge))
     if server.development:
         explain = Explain(reader=reader, renderer=services.renderer, prefix=prefix)
         routes.append(Route(f"{prefix}{EXPLAIN}/{{path:path}}", Endpoint(explain, secret=server.secret)))
@@ -130,11 +158,15 @@ def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRou
 
 
 @contextlib.asynccontextmanager
-async def _lifespan(services: Services, end: Callable[[], None], _app: Starlette) -> AsyncIterator[None]:
+async def _lifespan(
+    services: Services, hot: HotPaths | None, end: Callable[[], None], _app: Starlette
+) -> AsyncIterator[None]:
     renderer = services.renderer
     watch = asyncio.create_task(recycle_when_stuck(renderer.pool, services.readiness, end=end))
     try:
-        with _draining_on_sigterm(services.readiness):
+        await services.start()
+        flush = hot.flush if hot is not None else lambda: None
+        with measuring(renderer.pool, flush=flush), _draining_on_sigterm(services.readiness):
             yield
     finally:
         watch.cancel()

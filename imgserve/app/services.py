@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from imgserve.app.caches import Caches, build_caches
 from imgserve.app.cpus import cpu_count
 from imgserve.app.engine import default_intent, engine_config
 from imgserve.app.grammar import build_grammar
+from imgserve.app.measuring import check_namespace
 from imgserve.app.pictures import Place, load_picture
-from imgserve.app.sources import build_sources
+from imgserve.app.sources import build_sources, wait_for
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.libvips import configure_libvips
 from imgserve.engine.pool import RenderPool
@@ -19,6 +21,8 @@ from imgserve.errors import ConfigError
 from imgserve.plan.signing import Signer, key_pairs
 from imgserve.plan.sources import compile_patterns
 from imgserve.plan.url import Grammar
+from imgserve.service.admission import ByteBudget
+from imgserve.service.api_keys import ApiKeys
 from imgserve.service.readiness import Readiness
 from imgserve.service.render import Renderer, fingerprint
 from imgserve.settings import Settings
@@ -38,14 +42,21 @@ class Services:
     grammar: Grammar
     signer: Signer
     renderer: Renderer
+    caches: Caches
+    api_keys: ApiKeys
     delivery: Delivery
     fallback: Fallback | None
     readiness: Readiness
+
+    async def start(self) -> None:
+        """Begin what needs a running event loop."""
+        await self.caches.start()
 
     async def close(self) -> None:
         """Give back connections and threads; nobody waits for a render any more, so one that runs gets a moment."""
         pool = self.renderer.pool
         await pool.close(timeout_s=pool.grace_s)
+        await self.caches.close()
         for source in dict.fromkeys(self.renderer.sources.values()):
             await source.close()
 
@@ -55,13 +66,17 @@ def build_services(settings: Settings) -> Services:
     configure_libvips()
     problems: list[str] = []
     intent = default_intent(settings)
+    _tried(problems, lambda: check_namespace(settings))
     grammar = _tried(problems, lambda: build_grammar(settings))
     delivery = _tried(problems, lambda: _delivery(settings))
     watermark = _tried(problems, lambda: _watermark(settings, intent))
     fallback = _tried(problems, lambda: _fallback(settings, intent))
     allowed = compile_patterns(settings.security.allowed_sources)
     sources = _tried(problems, lambda: build_sources(settings, allowed))
-    if problems or grammar is None or delivery is None or sources is None:
+    caches = _tried(problems, lambda: build_caches(settings))
+    if problems or grammar is None or delivery is None or sources is None or caches is None:
+        if caches is not None:
+            wait_for(caches.close())
         raise ConfigError(problems)
     config = engine_config(settings, watermark=watermark)
     renderer = Renderer(
@@ -71,6 +86,9 @@ def build_services(settings: Settings) -> Services:
         defaults=intent,
         config=config,
         epoch=fingerprint(engine_version(), intent, config),
+        results=caches.results,
+        downloads=caches.downloads,
+        bytes_in_flight=ByteBudget(settings.limits.max_bytes_in_flight),
         render_timeout_s=settings.server.render_timeout,
     )
     return Services(
@@ -78,6 +96,8 @@ def build_services(settings: Settings) -> Services:
         grammar=grammar,
         signer=_signer(settings),
         renderer=renderer,
+        caches=caches,
+        api_keys=ApiKeys(dict(pair.split(":", 1) for pair in settings.cache.api_keys)),
         delivery=delivery,
         fallback=fallback,
         readiness=Readiness(),
@@ -129,6 +149,8 @@ def _delivery(settings: Settings) -> Delivery:
         return_attachment=caching.return_attachment,
         canonical=caching.set_canonical_header,
         debug_headers=caching.enable_debug_headers,
+        tag_headers=settings.cache.cache_tag_headers,
+        proxy_ttl_s=settings.cache.proxy_ttl,
     )
 
 

@@ -63,8 +63,8 @@ def build_sources(settings: Settings, allowed: AllowedSources) -> dict[str, Sour
 
 def _s3_source(settings: Settings) -> Source:
     # Not at the top: boto3 costs every worker 0.1 s and 9 MB, and few servers read from S3.
+    from imgserve.adapters.s3_client import S3Account, S3Limits
     from imgserve.adapters.sources.s3 import BucketRules, S3Source
-    from imgserve.adapters.sources.s3_client import S3Account, S3Limits
 
     sources, server = settings.sources, settings.server
     return S3Source(

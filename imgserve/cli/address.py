@@ -1,4 +1,4 @@
-"""Where the server listens: IMGSERVE_BIND, or PORT as hosting platforms set it."""
+"""Where the server listens: IMGSERVE_BIND, or PORT as hosting platforms set it, and IMGSERVE_PROMETHEUS_BIND."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from imgserve.settings import Settings
 
 #: Connections that wait to be accepted; the kernel caps it at net.core.somaxconn.
 BACKLOG = 2048
+
+BIND = "IMGSERVE_BIND"
+METRICS_BIND = "IMGSERVE_PROMETHEUS_BIND"
 
 _BIND = re.compile(r"(?:\[(?P<ipv6>[^\]]+)\]|(?P<host>[^:\s]*)):(?P<port>[0-9]{1,5})")
 
@@ -41,10 +44,20 @@ def address_of(bind: str, environ: Mapping[str, str] = os.environ) -> Address:
 
     Raises ConfigError.
     """
-    given = environ.get("IMGSERVE_BIND") or environ.get("IMGPROXY_BIND")
-    variable, text = ("IMGSERVE_BIND", bind)
+    given = environ.get(BIND) or environ.get("IMGPROXY_BIND")
+    variable, text = (BIND, bind)
     if not given and environ.get("PORT"):
         variable, text = "PORT", f":{environ['PORT']}"
+    return _parsed(text, variable)
+
+
+def metrics_address(settings: Settings) -> Address | None:
+    """Read where /metrics has a port of its own, None when it has none; raises ConfigError."""
+    bind = settings.monitoring.prometheus_bind
+    return _parsed(bind, METRICS_BIND) if bind and settings.monitoring.metrics else None
+
+
+def _parsed(text: str, variable: str) -> Address:
     found = _BIND.fullmatch(text)
     if not found or int(found["port"]) > 65_535:
         raise ConfigError([f"{variable}: expected host:port with a port from 0 to 65535, got {text.lstrip(':')!r}"])
@@ -53,14 +66,19 @@ def address_of(bind: str, environ: Mapping[str, str] = os.environ) -> Address:
 
 def address_problems(settings: Settings) -> list[str]:
     """Say what is wrong with the address of these settings."""
+    problems: list[str] = []
     try:
         address_of(settings.server.bind)
     except ConfigError as wrong:
-        return wrong.problems
-    return []
+        problems += wrong.problems
+    try:
+        metrics_address(settings)
+    except ConfigError as wrong:
+        problems += wrong.problems
+    return problems
 
 
-def listen(address: Address) -> socket.socket:
+def listen(address: Address, *, variable: str = BIND) -> socket.socket:
     """Open the port; raises ConfigError with the reason when that is not possible."""
     every = not address.host
     dual = every and socket.has_dualstack_ipv6()
@@ -69,10 +87,10 @@ def listen(address: Address) -> socket.socket:
         return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
     except OSError as error:
         where = f"{address.host or 'all addresses'}, port {address.port}"
-        raise ConfigError([f"IMGSERVE_BIND: cannot listen on {where}: {_reason(error)}"]) from error
+        raise ConfigError([f"{variable}: cannot listen on {where}: {_reason(error, variable)}"]) from error
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError, variable: str) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "another program listens there; stop it, or set IMGSERVE_BIND to another port"
+        return f"another program listens there; stop it, or set {variable} to another port"
     return os.strerror(error.errno) if error.errno else str(error)

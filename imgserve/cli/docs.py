@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
 import click
 
+from imgserve import metrics
 from imgserve.app.grammar import shipped_presets
 from imgserve.cli.presets import options_text
 from imgserve.ops.catalog import CATALOG
@@ -66,6 +67,26 @@ height = 400
 """
 
 
+_METRICS: Final = """# Metrics
+
+`/metrics` on the server's own port has the sums of all processes, for Prometheus: as text, or in OpenMetrics where the
+client accepts it. With `IMGSERVE_PATH_PREFIX` it answers below the prefix too. Where `IMGSERVE_SECRET` is set it wants
+that secret (`authorization` in Prometheus' scrape configuration). It tells what the server does, not what is in the
+pictures, but do not publish it: let your proxy or CDN refuse the path, or give it an address of its own with
+`IMGSERVE_PROMETHEUS_BIND`, for example `127.0.0.1:8081`; every path there answers, no secret is asked for, and
+`/metrics` on the server's own port is then no route. `IMGSERVE_METRICS=false` turns all of it off.
+
+Names begin with `IMGSERVE_PROMETHEUS_NAMESPACE` (`imgserve`); those that imgproxy has mean the same here, so its
+dashboards work after a change of the prefix. As there, requests, statuses, errors and durations are those of image URLs
+alone: health checks, scrapes and other routes are not counted. The values of `type` and `code` are our error codes
+(`imgserve/errors.py` lists them), not imgproxy's words.
+
+Processes count in files of a private folder, in memory (`/dev/shm`) where there is one. The counts of a process that
+ends, however it ends, stay in the sums; its gauges go. A metric with labels is shown once it has counted something.
+
+"""
+
+
 def options_page() -> str:
     return _MADE + _OPTIONS + options_markdown(CATALOG)
 
@@ -82,6 +103,20 @@ def presets_page() -> str:
     return _MADE + _PRESETS + "\n".join(["| preset | what it is for | options |", "| --- | --- | --- |", *lines, ""])
 
 
+def metrics_page() -> str:
+    lines = [
+        f"| `{row.name}` | {row.kind.value} | {row.doc} | {_labels(row.labels)} |"
+        for row in metrics.METRICS
+        if not row.shown_as
+    ]
+    head = ["| metric | kind | what it says | labels |", "| --- | --- | --- | --- |"]
+    return _MADE + _METRICS + "\n".join([*head, *lines, ""])
+
+
+def _labels(labels: Mapping[str, str]) -> str:
+    return "<br>".join(f"`{name}`: {values}" for name, values in labels.items())
+
+
 def presets_schema_page() -> str:
     return json.dumps(presets_schema(CATALOG), indent=2) + "\n"
 
@@ -90,6 +125,7 @@ PAGES: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("options.md", options_page),
     ("settings.md", settings_page),
     ("presets.md", presets_page),
+    ("metrics.md", metrics_page),
     ("presets.schema.json", presets_schema_page),
 )
 
@@ -100,7 +136,7 @@ PAGES: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     "--folder", type=click.Path(file_okay=False, path_type=Path), default=Path("docs"), show_default=True, help="Where."
 )
 def docs(check: bool, folder: Path) -> None:
-    """Write the pages on options, settings and presets."""
+    """Write the pages on options, settings, presets and metrics."""
     stale = [(folder / name, page()) for name, page in PAGES if _text(folder / name) != page()]
     for path, text in stale:
         if check:

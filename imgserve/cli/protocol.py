@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 from imgserve.web.exchange import ABORT
+from imgserve.web.hot import HotPaths
 
 #: The longest path that is served is a presigned URL with its options; nginx, too, takes heads of 4 x 8 KB.
 MAX_HEAD_BYTES: Final = 32 * 1024
@@ -54,6 +55,10 @@ class BoundedProtocol(HttpToolsProtocol):
         self._refused = False
         self._request_timer: TimerHandle | None = None
         self._close_timer: TimerHandle | None = None
+        #: Known answers; the app has them where it runs in this server.
+        self._hot: HotPaths | None = getattr(getattr(self.app, "state", None), "hot", None)
+        #: The request that is being parsed has its answer.
+        self._answered = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's own
         super().connection_made(transport)
@@ -90,10 +95,47 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._head_bytes > MAX_HEAD_BYTES and self._parsed_bytes() > MAX_HEAD_BYTES:
             raise HeadTooLarge
         self._in_head = False
+        if self._hot is not None and self._answer_now(self._hot):
+            return
         super().on_headers_complete()
 
+    def _answer_now(self, hot: HotPaths) -> bool:
+        """Answer a request whose answer is known, without the way through ASGI; tell whether it was."""
+        parser = self.parser
+        if (
+            parser.get_method() != b"GET"
+            or parser.get_http_version() != "1.1"
+            or not parser.should_keep_alive()
+            or self._answering()
+            or self.flow.write_paused  # the client does not read what it got before: that needs a deadline
+        ):
+            return False
+        found = hot.answer(self.url.partition(b"?")[0], self.headers, self.client[0] if self.client else "")
+        if found is None:
+            return False
+        head, body = found
+        for field in self.server_state.default_headers:
+            head.append(b"%s: %s\r\n" % field)
+        head.append(b"\r\n")
+        self.transport.write(b"".join(head))
+        if body:
+            self.transport.write(body)
+        self._answered = True
+        self.server_state.total_requests += 1
+        return True
+
+    def on_body(self, body: bytes) -> None:
+        if not self._answered:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
-        super().on_message_complete()
+        if self._answered:
+            self._answered = False
+            self.timeout_keep_alive_task = self.loop.call_later(
+                self.timeout_keep_alive, self.timeout_keep_alive_handler
+            )
+        else:
+            super().on_message_complete()
         self._in_head = True
         self._head_bytes = 0
         self._stop_request_timer()

@@ -13,7 +13,8 @@ import uvicorn
 from imgserve.app import check
 from imgserve.app.cpus import cpu_count
 from imgserve.app.services import stop_timeout_s
-from imgserve.cli.address import BACKLOG, address_of, listen
+from imgserve.cli.address import BACKLOG, address_of, address_problems, listen
+from imgserve.cli.counts import counting
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.cli.protocol import ConnectionBounds, bounded_protocol
 from imgserve.cli.supervisor import Supervisor
@@ -36,21 +37,18 @@ def serve() -> None:
     """Serve images until SIGTERM or Ctrl-C, then finish what was begun."""
     settings = settings_or_exit()
     problems = check(settings)
-    try:
-        address = address_of(settings.server.bind)
-    except ConfigError as wrong:
-        problems += wrong.problems
+    problems += address_problems(settings)
     if problems:
         refuse(problems)
+    config = uvicorn_config(settings, workers=settings.server.workers or cpu_count())
     try:
-        port = listen(address)
+        with listen(address_of(settings.server.bind)) as port, counting(settings) as gone:
+            _cap_malloc_arenas()
+            # One process is supervised too: it may give itself up (app.recycle), and somebody has to start the next.
+            supervisor = Supervisor(config, [port], gone=gone)
+            supervisor.run()
     except ConfigError as wrong:
         refuse(wrong.problems)
-    _cap_malloc_arenas()
-    workers = settings.server.workers or cpu_count()
-    # One process is supervised too: it may give itself up (app.recycle), and somebody has to start the next.
-    supervisor = Supervisor(uvicorn_config(settings, workers=workers), [port])
-    supervisor.run()
     sys.exit(supervisor.exit_code)
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Final
@@ -79,15 +80,28 @@ class _TellingServer(uvicorn.Server):
 class Supervisor(Multiprocess):
     """uvicorn's, which restarts for ever what cannot start unless its exit code is the one of uvicorn itself."""
 
-    def __init__(self, config: uvicorn.Config, sockets: list[socket.socket]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, sockets: list[socket.socket], *, gone: Callable[[int], None] = lambda _pid: None
+    ) -> None:
+        """`gone` is told the id of each process that has ended and was replaced."""
         super().__init__(config, sockets)
         #: The exit code of the server.
         self.exit_code = 0
+        self._gone = gone
+        self._pids: set[int] = set()
 
     def init_processes(self) -> None:
         self.processes += [self._started() for _ in range(self.processes_num)]
 
     def keep_subprocess_alive(self) -> None:
+        self._replace_lost()
+        # By comparison: SIGHUP replaces processes too, in uvicorn's own loop.
+        now = {worker.pid for worker in self.processes if worker.pid is not None}
+        for pid in self._pids - now:
+            self._gone(pid)
+        self._pids = now
+
+    def _replace_lost(self) -> None:
         for index, worker in enumerate(self.processes):
             if self.should_exit.is_set():
                 return

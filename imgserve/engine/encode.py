@@ -1,4 +1,4 @@
-"""Make bytes of a finished picture: savers with imgproxy's parameters, quality rules, the loop for max_bytes."""
+"""Make bytes of a finished picture: savers with the operator's parameters, quality rules, the loop for max_bytes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyvips
 
-from imgserve.engine import bitmaps, icons, tags
+from imgserve.engine import bitmaps, icons, scanlines, tags
 from imgserve.engine.formats import FORMATS
 from imgserve.engine.frame import Frame
 from imgserve.engine.rounding import scale
@@ -71,7 +71,20 @@ def _save(frame: Frame, operation: str, **options: Any) -> bytes:
 
 
 def _jpeg(frame: Frame, quality: int) -> bytes:
-    return _save(frame, "jpegsave_buffer", Q=quality, optimize_coding=True, interlace=frame.config.jpeg_progressive)
+    config = frame.config
+    return _save(
+        frame,
+        "jpegsave_buffer",
+        Q=quality,
+        optimize_coding=True,
+        interlace=config.jpeg_progressive,
+        # libjpeg has scans to optimize in progressive files only; libvips warns of it in others.
+        optimize_scans=config.jpeg_optimize_scans and config.jpeg_progressive,
+        subsample_mode="off" if config.jpeg_no_subsample else "auto",
+        trellis_quant=config.jpeg_trellis_quant,
+        overshoot_deringing=config.jpeg_overshoot_deringing,
+        quant_table=config.jpeg_quant_table,
+    )
 
 
 def _png(frame: Frame, _quality: int) -> bytes:
@@ -81,8 +94,27 @@ def _png(frame: Frame, _quality: int) -> bytes:
     else:
         depth = _source_palette_depth(frame.image)
     if not depth:
-        return _save(frame, "pngsave_buffer", filter="all", interlace=config.png_interlaced)
-    return _save(frame, "pngsave_buffer", filter="none", interlace=config.png_interlaced, palette=True, bitdepth=depth)
+        return _png_in_full_colour(frame)
+    return _save(
+        frame,
+        "pngsave_buffer",
+        filter="none",
+        compression=config.png_compression,
+        interlace=config.png_interlaced,
+        palette=True,
+        bitdepth=depth,
+    )
+
+
+def _png_in_full_colour(frame: Frame) -> bytes:
+    config = frame.config
+    name, level = config.png_filter, config.png_compression
+    if name == scanlines.AUTO:
+        name = "all"
+        if scanlines.can_choose(frame.image):
+            frame = frame.in_memory()
+            name, level = scanlines.choose(frame.image, level=level)
+    return _save(frame, "pngsave_buffer", filter=name, compression=level, interlace=config.png_interlaced)
 
 
 def _palette_depth(colours: int) -> int:
@@ -103,7 +135,14 @@ def _palette_bits(image: pyvips.Image) -> int:
 
 def _webp(frame: Frame, quality: int) -> bytes:
     config = frame.config
-    return _save(frame, "webpsave_buffer", Q=quality, effort=config.webp_effort, preset=config.webp_preset)
+    return _save(
+        frame,
+        "webpsave_buffer",
+        Q=quality,
+        effort=config.webp_effort,
+        preset=config.webp_preset,
+        smart_subsample=config.webp_smart_subsample,
+    )
 
 
 def _gif(frame: Frame, _quality: int) -> bytes:
@@ -112,7 +151,9 @@ def _gif(frame: Frame, _quality: int) -> bytes:
 
 
 def _avif(frame: Frame, quality: int) -> bytes:
-    return _save(frame, "heifsave_buffer", Q=quality, compression="av1", effort=9 - frame.config.avif_speed)
+    config = frame.config
+    tune = {} if config.avif_tune == "default" else {"tune": config.avif_tune}
+    return _save(frame, "heifsave_buffer", Q=quality, compression="av1", effort=9 - config.avif_speed, **tune)
 
 
 def _tiff(frame: Frame, quality: int) -> bytes:

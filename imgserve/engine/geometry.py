@@ -17,25 +17,36 @@ from imgserve.engine.rounding import min_non_zero
 from imgserve.spec.values import Gravity, GravityType
 
 
-def shrink_on_load(frame: Frame) -> Frame:
-    """Load the source again, smaller, where its loader can do part of the scaling."""
+def loader_shrink(frame: Frame) -> float:
+    """Give the factor by which the frame's source would be loaded smaller; 1 when it is read as it is.
+
+    An AVIF or HEIC may turn out to have no thumbnail of a useful size, and is then read as it is after all.
+    """
     if frame.source is None:
-        return frame
+        return 1.0
     factor = preshrink(frame.layout) * frame.vector_shrink
     kind = FORMATS[frame.source_format]
-    if factor == 1 or not (kind.vector or (factor > 1 and not frame.config.disable_shrink_on_load)):
+    if kind.vector:
+        return factor
+    if factor <= 1 or frame.config.disable_shrink_on_load:
+        return 1.0
+    if frame.source_format == "jpeg":
+        return jpeg_shrink(factor)
+    return factor if kind.thumbnail or frame.source_format == "webp" else 1.0
+
+
+def shrink_on_load(frame: Frame) -> Frame:
+    """Load the source again, smaller, where its loader can do part of the scaling."""
+    factor = loader_shrink(frame)
+    if frame.source is None or factor == 1:
         return frame
-    if kind.thumbnail:
+    if FORMATS[frame.source_format].thumbnail:
         try:
             smaller = load_thumbnail(frame.source, deadline=frame.deadline)
         except pyvips.Error:
             # A broken thumbnail is no loss: the picture itself is there.
             return frame
-    elif kind.vector or frame.source_format in ("jpeg", "webp"):
-        if frame.source_format == "jpeg":
-            factor = jpeg_shrink(factor)
-        if factor == 1:
-            return frame
+    else:
         smaller = load(
             frame.source,
             frame.source_format,
@@ -44,12 +55,11 @@ def shrink_on_load(frame: Frame) -> Frame:
             limits=frame.intent.limits,
             shrink=factor,
         )
-    else:
-        return frame
-    return _take_smaller(frame, smaller, factor)
+    return take_smaller(frame, smaller, factor)
 
 
-def _take_smaller(frame: Frame, smaller: pyvips.Image, factor: float) -> Frame:
+def take_smaller(frame: Frame, smaller: pyvips.Image, factor: float) -> Frame:
+    """Give the frame with a picture of the whole source that is about `factor` times smaller, laid out for it."""
     layout = frame.layout
     angle, mirror = exif_turn(tags.orientation(smaller), auto_rotate=frame.intent.auto_rotate)
     turned = (angle + frame.intent.rotate) % 180 != 0

@@ -107,12 +107,23 @@ class EngineConfig:
     quality: int = 80
     format_quality: Mapping[str, int] = field(default_factory=lambda: {"webp": 79, "avif": 63, "jxl": 77})
     jpeg_progressive: bool = False
+    jpeg_no_subsample: bool = False
+    jpeg_trellis_quant: bool = False
+    jpeg_overshoot_deringing: bool = False
+    jpeg_optimize_scans: bool = False
+    jpeg_quant_table: int = 0
     png_interlaced: bool = False
     png_quantize: bool = False
     png_quantization_colors: int = 256
-    webp_effort: int = 4
+    #: A filter of libpng, or `auto`: by the picture (engine.scanlines).
+    png_filter: str = "auto"
+    png_compression: int = 6
+    webp_effort: int = 2
     webp_preset: str = "default"
-    avif_speed: int = 8
+    webp_smart_subsample: bool = False
+    avif_speed: int = 9
+    #: `default` leaves it to libvips.
+    avif_tune: str = "default"
     preferred_formats: tuple[str, ...] = ("jpeg", "png", "gif")
     always_rasterize_svg: bool = False
     sanitize_svg: bool = True

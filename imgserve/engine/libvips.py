@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import pyvips
@@ -31,6 +35,35 @@ def configure_libvips() -> None:
     pyvips._remove_log_handler()  # noqa: SLF001
     # Sizes are checked here, with the limits of the request; Pillow would print warnings at a bound of its own.
     Image.MAX_IMAGE_PIXELS = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tracked:
+    """What libvips has taken by its own account; most of it are pixels."""
+
+    bytes: int
+    most_bytes: int
+    allocations: int
+
+
+def tracked() -> Tracked:
+    """Ask libvips what it has taken in this process; zeros where it cannot be asked."""
+    return Tracked(*(ask() for ask in _trackers()))
+
+
+@functools.cache
+def _trackers() -> tuple[Callable[[], int], ...]:
+    names = ("vips_tracked_get_mem", "vips_tracked_get_mem_highwater", "vips_tracked_get_allocs")
+    if not pyvips.API_mode:
+        return tuple(int for _ in names)
+    # pyvips does not declare them: through the library that its own module has loaded.
+    import _libvips  # type: ignore[import-not-found]
+
+    library = ctypes.CDLL(_libvips.__file__)
+    found = [library[name] for name in names]
+    for function in found:
+        function.restype = ctypes.c_size_t
+    return tuple(found)
 
 
 def _message(text: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -10,6 +11,7 @@ from typing import Final
 
 import pyvips
 
+from imgserve import metrics
 from imgserve.engine import animation, colour, geometry, metadata, output, svg, tags
 from imgserve.engine import load as loading
 from imgserve.engine.deadline import Deadline
@@ -23,6 +25,10 @@ from imgserve.errors import ImageRefused
 from imgserve.spec.op import Pages, Stage
 
 Step = Callable[[Frame], Frame]
+#: Seconds by name of the stage.
+Spent = dict[str, float]
+
+_LOAD: Final = "load"
 
 #: What happens in which order, and why there. Options of a stage act after its built-in step, in catalog order.
 PIPELINE: Final[tuple[tuple[Stage, Step | None, str], ...]] = (
@@ -79,31 +85,49 @@ def render(
 
     Raises UnsupportedImage (415), ImageRefused (422) and RenderTimeout (504), and nothing else for any bytes.
     """
+    spent: Spent = {}
     try:
-        return _render(source, intent=intent, transforms=transforms, config=config, deadline=deadline)
+        return _render(source, spent, intent=intent, transforms=transforms, config=config, deadline=deadline)
     except pyvips.Error as error:
         if deadline.over:
             raise deadline.error() from error
         raise ImageRefused("The source is broken, or holds something that cannot be decoded.") from error
     finally:
         deadline.release()
+        metrics.rendered(spent)
 
 
 def _render(
-    source: bytes, *, intent: Intent, transforms: Sequence[Transform], config: EngineConfig, deadline: Deadline
+    source: bytes,
+    spent: Spent,
+    *,
+    intent: Intent,
+    transforms: Sequence[Transform],
+    config: EngineConfig,
+    deadline: Deadline,
 ) -> Rendered:
     deadline.check()
+    began = time.perf_counter()
     opened = loading.open_source(source, intent=intent, config=config, deadline=deadline)
     if output.passes_through(opened.format, intent=intent, config=config):
         return _pass_through(source, opened, intent=intent, config=config)
-    frame, size = _first_frame(source, opened, intent=intent, config=config, deadline=deadline)
+    frame, size = first_frame(source, opened, intent=intent, config=config, deadline=deadline)
+    spent[_LOAD] = time.perf_counter() - began
     if frame.pages > 1:
         transforms = [one for one in transforms if one.spec.pages is not Pages.SKIP]
-        frame = animation.each_page(frame, lambda page: _run(page, transforms, until=_JOINED_FROM))
+        frame = animation.each_page(frame, lambda page: run_stages(page, transforms, spent, until=_JOINED_FROM))
     else:
-        frame = _run(frame, transforms, until=_JOINED_FROM)
-    frame = _run(frame, transforms, start=_JOINED_FROM)
+        frame = run_stages(frame, transforms, spent, until=_JOINED_FROM)
+    frame = run_stages(frame, transforms, spent, start=_JOINED_FROM)
+    return finish(frame, size, spent)
+
+
+def finish(frame: Frame, source_size: tuple[int, int], spent: Spent) -> Rendered:
+    """Encode the frame; `source_size` is that of the source, upright."""
+    began = time.perf_counter()
     data, frame = encode(frame)
+    spent[Stage.ENCODE.value] = time.perf_counter() - began
+    metrics.encoded(frame.format, spent[Stage.ENCODE.value])
     width, height = loading.upright_size(frame.image, page_height=frame.image.height // frame.pages)
     return Rendered(
         data=data,
@@ -111,8 +135,8 @@ def _render(
         mime=FORMATS[frame.format].mime,
         width=width,
         height=height,
-        source_width=size[0],
-        source_height=size[1],
+        source_width=source_size[0],
+        source_height=source_size[1],
     )
 
 
@@ -133,7 +157,7 @@ def _pass_through(source: bytes, opened: loading.Opened, *, intent: Intent, conf
     )
 
 
-def _first_frame(
+def first_frame(
     source: bytes, opened: loading.Opened, *, intent: Intent, config: EngineConfig, deadline: Deadline
 ) -> tuple[Frame, tuple[int, int]]:
     """Check the source's size and solve the layout; also give the source's size."""
@@ -202,8 +226,13 @@ def _guarded_vector(
     return smaller, shrink
 
 
-def _run(frame: Frame, transforms: Sequence[Transform], *, start: int = 0, until: int | None = None) -> Frame:
+def run_stages(
+    frame: Frame, transforms: Sequence[Transform], spent: Spent, *, start: int = 0, until: int | None = None
+) -> Frame:
+    """Run the stages with these indices of PIPELINE."""
+    now = time.perf_counter()
     for stage, step, _ in PIPELINE[start:until]:
+        before, began = frame, now
         if step is not None:
             frame = step(frame)
         here = [one for one in transforms if one.spec.stage is stage] if transforms else []
@@ -211,5 +240,8 @@ def _run(frame: Frame, transforms: Sequence[Transform], *, start: int = 0, until
             frame = run_filters(frame, here)
         else:
             frame = reduce(lambda so_far, one: one.apply(so_far), here, frame)
+        now = time.perf_counter()
+        if frame is not before:  # most stages have nothing to do; their zeros would say as little as they cost
+            spent[stage.value] = spent.get(stage.value, 0.0) + now - began
         frame.deadline.check()
     return frame

@@ -11,12 +11,14 @@ import asyncio
 import contextlib
 import math
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
+from imgserve import metrics
 from imgserve.engine.deadline import Deadline
 from imgserve.errors import QueueFull, Unavailable
 
@@ -36,6 +38,7 @@ class _Task:
     deadline: Deadline
     loop: asyncio.AbstractEventLoop
     waiter: asyncio.Future[Any]
+    asked: float = field(default_factory=time.perf_counter)
     #: A thread has taken it; changes under the queue's lock.
     started: bool = False
     finished: bool = False
@@ -77,8 +80,10 @@ class RenderPool:
         the awaiting task is cancelled the work is killed.
         """
         if self._closed:
+            metrics.refused("closing")
             raise Unavailable("The server is shutting down; try again in a moment.", retry_after_s=RETRY_AFTER_S)
         if self._pending >= self.threads + self.queue_size:
+            metrics.refused("queue")
             raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
@@ -131,6 +136,7 @@ class RenderPool:
         if not task.finished:
             task.stuck = True
             self.stuck += 1
+            metrics.worker_stuck()
 
     def _free_place(self, task: _Task) -> None:
         if task.counted:
@@ -144,6 +150,7 @@ class RenderPool:
         self._free_place(task)
         if task.stuck:
             self.stuck -= 1
+            metrics.worker_came_back()
         if task.waiter.done():
             return
         if error is None:
@@ -153,7 +160,10 @@ class RenderPool:
 
     def _serve(self) -> None:
         while (task := self._take()) is not None:
+            began = time.perf_counter()
+            metrics.work_started(began - task.asked)
             result, error = _attempt(task)
+            metrics.work_ended(time.perf_counter() - began)
             with contextlib.suppress(RuntimeError):  # the loop may be gone when a stuck thread comes back
                 task.loop.call_soon_threadsafe(self._finish, task, result, error)
             # A result may be megabytes and the next piece of work hours away.

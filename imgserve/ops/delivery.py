@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Op, Stage, op
-from imgserve.spec.params import flag, integer, text
+from imgserve.spec.params import flag, integer, text, texts
 
 #: The year 9999: later times have no HTTP date.
 MAX_TIMESTAMP = 253_402_300_799
@@ -18,12 +18,30 @@ MAX_TIMESTAMP = 253_402_300_799
 #: What a file name may have and still stand in a URL segment as it is.
 _SAFE_NAME = re.compile(r"[A-Za-z0-9._~-]+")
 
+#: What can stand in Cache-Tag (between commas) and in Surrogate-Key (between spaces).
+_TAG = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_MAX_TAGS = 32
+
 
 @op("cachebuster", "cb", stage=Stage.DELIVERY, example="cachebuster:v2")
 class Cachebuster(Op):
     """Any text: it makes another URL of the same picture, for caches in front of the server."""
 
     value: str = text(default="", doc="any text")
+
+
+@op("cache_tags", "ct", stage=Stage.DELIVERY, example="cache_tags:sale:summer")
+class CacheTags(Op):
+    """Tags that a purge, here or in a CDN, finds the picture by."""
+
+    tags: tuple[str, ...] = texts(noun="tags", doc="letters, digits and - _ . of ASCII, 64 at most each")
+
+    def validate(self) -> None:
+        if len(self.tags) > _MAX_TAGS:
+            raise BadArgument(f"{len(self.tags)} tags", f"at most {_MAX_TAGS} tags", field="tags")
+        for tag in self.tags:
+            if not _TAG.fullmatch(tag):
+                raise BadArgument(tag, "tags of letters, digits and - _ . of ASCII, at most 64 of them", field="tags")
 
 
 @op("expires", "exp", stage=Stage.DELIVERY, example="expires:32503669200")
@@ -66,4 +84,4 @@ class ReturnAttachment(Op):
     attachment: bool = flag(doc="whether to save")
 
 
-OPS: tuple[type[Op], ...] = (Cachebuster, Expires, Filename, ReturnAttachment)
+OPS: tuple[type[Op], ...] = (Cachebuster, CacheTags, Expires, Filename, ReturnAttachment)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from imgserve.spec.op import Catalog, Op, Stage
@@ -26,6 +26,9 @@ class Plan:
     delivery: tuple[Op, ...] = ()
     preferred: tuple[str, ...] = ()
     enforced: tuple[str, ...] = ()
+    #: Names of the presets that it was made with, those inside of presets too; they decide nothing any more, and are
+    #: what a purge finds results by.
+    presets: tuple[str, ...] = field(default=(), compare=False)
 
     def get(self, kind: type[O]) -> O | None:
         """Find the option of a class, None when the request does not have it."""
@@ -47,7 +50,7 @@ class Plan:
         return hashlib.sha256(f"{epoch}|{self.canonical()}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def arrange(source: str, ops: Iterable[Op], catalog: Catalog) -> Plan:
+def arrange(source: str, ops: Iterable[Op], catalog: Catalog, *, presets: Iterable[str] = ()) -> Plan:
     """Make a Plan of options in URL order: meta options expanded, later ones merged over earlier, catalog order."""
     latest: dict[type[Op], Op] = {}
     for given in ops:
@@ -59,4 +62,5 @@ def arrange(source: str, ops: Iterable[Op], catalog: Catalog) -> Plan:
         source=source,
         ops=tuple(one for one in ordered if one.spec.stage is not Stage.DELIVERY),
         delivery=tuple(one for one in ordered if one.spec.stage is Stage.DELIVERY),
+        presets=tuple(presets),
     )

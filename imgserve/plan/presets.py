@@ -49,6 +49,19 @@ def expand_presets(ops: Iterable[Op], presets: Presets, *, inside: tuple[str, ..
     return out
 
 
+def presets_used(ops: Iterable[Op], presets: Presets) -> tuple[str, ...]:
+    """Name every preset that these options use, those inside of presets too, each once; all of them exist."""
+    found: dict[str, None] = {}
+    waiting = list(ops)
+    while waiting:
+        one = waiting.pop(0)
+        if isinstance(one, Preset):
+            new = [name for name in one.names if name not in found]
+            found |= dict.fromkeys(new)
+            waiting += [inner for name in new for inner in presets[name].ops]
+    return tuple(found)
+
+
 def load_toml(folder: Path, catalog: Catalog) -> dict[str, PresetEntry]:
     """Read every *.toml of a folder as one preset each, named after its file; raises ConfigError with all mistakes."""
     out: dict[str, PresetEntry] = {}

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote_to_bytes
 
 from imgserve.errors import BadOption, BadRequest, NotFound, OptionForbidden
 from imgserve.plan.model import Plan, arrange
-from imgserve.plan.presets import Preset, Presets, expand_presets
+from imgserve.plan.presets import Preset, Presets, expand_presets, presets_used
 from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Catalog, Op
 
@@ -111,10 +111,12 @@ def parse(path: str, grammar: Grammar, *, hints: Sequence[Op] = ()) -> Plan:
         ops = parse_options(segments[:count], grammar)
     source, extension = _parse_source(segments[count:], grammar)
     default = [Preset(names=("default",))] if "default" in grammar.presets else []
-    everything = _expanded([*default, *ops], grammar)
+    given = [*default, *ops]
+    everything = _expanded(given, grammar)
     if extension and not any(one.spec.name == "raw" for one in everything):
         everything.append(_parse_option("format", [extension], f"extension {extension}", grammar.catalog))
-    return arrange(_resolve(source, grammar), [*hints, *everything], grammar.catalog)
+    presets = presets_used(given, grammar.presets)
+    return arrange(_resolve(source, grammar), [*hints, *everything], grammar.catalog, presets=presets)
 
 
 def _options_end(segments: Sequence[str], separator: str) -> int:

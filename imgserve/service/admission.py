@@ -1,14 +1,18 @@
-"""How many image requests a process takes in at a time, so that a flood is told at once instead of waited out."""
+"""What a process takes in at a time, so that a flood is told at once instead of waited out: requests, and bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from imgserve.errors import QueueFull
 
 #: A request takes tens of milliseconds, so a place is free long before this.
-_RETRY_AFTER_S = 1
+_RETRY_AFTER_S: Final = 1
+
+#: What a body of unknown length counts until it is there.
+_UNKNOWN_BYTES: Final = 1 << 20
 
 
 class Admission:
@@ -31,3 +35,46 @@ class Admission:
             yield
         finally:
             self.inside -= 1
+
+
+class Share:
+    """What one request takes of a budget."""
+
+    def __init__(self, budget: ByteBudget) -> None:
+        self._budget = budget
+        self.bytes = 0
+
+    def expect(self, length: int | None) -> None:
+        """Take room for a body that is about to be read; raises QueueFull where there is none."""
+        self._budget.check(length or _UNKNOWN_BYTES)
+        self.settle(length or _UNKNOWN_BYTES)
+
+    def settle(self, size: int) -> None:
+        """Count what the body really has."""
+        self._budget.inside += size - self.bytes
+        self.bytes = size
+
+
+class ByteBudget:
+    """Counts the bytes of sources between their download and the end of their render; `limit` 0 = no bound."""
+
+    def __init__(self, limit: int = 0) -> None:
+        self._limit = limit
+        self.inside = 0
+
+    @contextmanager
+    def share(self) -> Iterator[Share]:
+        """Count for the time of the block."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            share.settle(0)
+
+    def check(self, size: int) -> None:
+        """Refuse what is beyond the bound; one source always has room, however large it is."""
+        if self._limit and self.inside and self.inside + size > self._limit:
+            raise QueueFull(
+                "The sources of the images that are being made fill this server; try again in a moment.",
+                retry_after_s=_RETRY_AFTER_S,
+            )

@@ -1,13 +1,14 @@
-"""From a Plan to a picture: fetch the source, ask whether the client has the result already, render.
+"""From a Plan to a picture: look it up, join who makes it already, fetch the source, render, keep it.
 
 The steps stand in `Renderer.answer` in the order of the house's request table; each is a method over values. Nothing
-here knows HTTP, settings or a kind of source.
+here knows HTTP, settings or a kind of source or store.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -15,20 +16,43 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Any, Final, Protocol
 
+from imgserve import metrics
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.frame import Transform
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.pipeline import Rendered, render
 from imgserve.engine.pool import RETRY_AFTER_S, RenderPool
-from imgserve.errors import BadRequest, QueueFull, RenderTimeout, SourceUnreachable, Unavailable
+from imgserve.errors import (
+    BadRequest,
+    ImageError,
+    ImgserveError,
+    LoadError,
+    QueueFull,
+    RenderTimeout,
+    SourceForbidden,
+    SourceNotFound,
+    SourceTimeout,
+    SourceUnreachable,
+    Unavailable,
+)
 from imgserve.ops.behaviour import Setting
 from imgserve.ops.behaviour import Transform as TransformOp
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import AllowedSources, scheme_of
-from imgserve.ports import Blob, Origin, Source, SourceStream
-from imgserve.service.validators import source_validator
+from imgserve.ports import Announce, Blob, Origin, Source, SourceStream, unannounced
+from imgserve.service.admission import ByteBudget
+from imgserve.service.entry import COALESCED, Made, labels_of
+from imgserve.service.freshness import State
+from imgserve.service.results import Job, ResultCache
+from imgserve.service.source_cache import SourceCache
+from imgserve.service.validators import origin_condition, source_validator
+
+logger = logging.getLogger(__name__)
 
 _NOT_MODIFIED: Final = 304
+
+#: Bound on asking an origin about a stale result in the background.
+_CHECK_S: Final = 30.0
 
 #: A worker without render threads is replaced within this time.
 _RECYCLING_S: Final = 10
@@ -37,24 +61,18 @@ _RECYCLING_S: Final = 10
 class Condition(Protocol):
     """What the client already has."""
 
+    @property
+    def given(self) -> bool:
+        """Whether the client has anything at all."""
+        ...
+
     def origin_headers(self) -> Mapping[str, str]:
         """Give the condition in terms of the source, for its origin; empty when there is none."""
         ...
 
-    def holds(self, validator: str, origin: Origin) -> bool:
-        """Tell whether the client has the result made of this source."""
+    def holds(self, validator: str, origin: Origin, *, draft: bool = False) -> bool:
+        """Tell whether the client has the result, or its draft, made of this source."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A picture, and the source it was made of."""
-
-    picture: Rendered
-    origin: Origin
-    source_bytes: int
-    #: Identifies the source's version: see `source_validator`.
-    validator: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +81,7 @@ class Unchanged:
 
     origin: Origin
     validator: str | None
+    draft: bool = False
 
 
 def intent_of(plan: Plan, defaults: Intent) -> Intent:
@@ -107,6 +126,10 @@ class Renderer:
     config: EngineConfig
     #: Changes whenever the same plan would give other bytes.
     epoch: str
+    results: ResultCache
+    downloads: SourceCache
+    #: Bounds what sources take in memory between their download and the end of their render.
+    bytes_in_flight: ByteBudget
     #: Bound on one render, beside the request's own; 0 = none.
     render_timeout_s: float = 0.0
     clock: Callable[[], float] = time.monotonic
@@ -134,20 +157,102 @@ class Renderer:
         return source
 
     async def answer(self, plan: Plan, condition: Condition, *, ends_at: float) -> Made | Unchanged:
-        """Make the picture of a plan, or find that the client has it; `ends_at` is on the clock of `time.monotonic`."""
-        intent = intent_of(plan, self.defaults)
-        headers = condition.origin_headers()
-        if not headers:
-            # A render will be wanted: where it would be refused, the download is spared. A 304 needs no room.
+        """Give the picture of a plan, or find that the client has it; `ends_at` is on the clock of `time.monotonic`."""
+        job = Job(plan=plan, key=self.key(plan), labels=labels_of(plan), ends_at=ends_at)
+        kept = await self.results.find(job)
+        if kept is not None and (found := await self._kept_answer(job, kept)) is not None:
+            return _unless_known(found, condition)
+        if kept is None and condition.given:
+            # The client may have the result: where the origin agrees, nobody makes it.
+            headers = condition.origin_headers()
+            if not headers:
+                # Without a 304, which needs no room, a render is likely; where it would be refused, spare the download.
+                self._check_room()
+            blob = await self.fetch(plan, intent_of(plan, self.defaults), headers=headers)
+            if blob.origin.status == _NOT_MODIFIED:
+                return Unchanged(origin=blob.origin, validator=None)
+            if condition.holds(validator := source_validator(blob), blob.origin):
+                return Unchanged(origin=blob.origin, validator=validator)
+            job = dataclasses.replace(job, blob=blob)
+        return _unless_known(await self._join(job, kept), condition)
+
+    async def _kept_answer(self, job: Job, kept: Made) -> Made | None:
+        """Give what is kept, if it may be served; None where it has to be made, or its origin asked, first."""
+        state = self.results.state(job, kept)
+        if state is State.FRESH:
+            return kept
+        if state is State.REVALIDATE:
+            if self.results.check_later(job.key, lambda: self._check(job, kept)):
+                metrics.stale_answered("revalidating")
+            return dataclasses.replace(kept, stale="revalidating")
+        if state is State.STALE:
+            try:
+                return await self._join(job, kept)
+            except (SourceUnreachable, SourceTimeout, LoadError) as error:
+                metrics.stale_answered("error")
+                logger.warning("a stale result is served, as its source cannot be checked: %s", error.message)
+                return dataclasses.replace(kept, stale="error")
+        return None
+
+    async def _check(self, job: Job, kept: Made) -> None:
+        """Ask the origin about a stale result that was served, while nobody waits."""
+        try:
+            await self._join(dataclasses.replace(job, ends_at=self.clock() + _CHECK_S), kept)
+        except (SourceNotFound, SourceForbidden):
+            # It is gone, and what was made of it goes too.
+            await self.results.forget(job.key)
+        except ImgserveError as error:
+            logger.info("a stale result could not be checked: %s", error.message)
+
+    async def _join(self, job: Job, kept: Made | None) -> Made:
+        made, joined = await self.results.flights.join(job.key, lambda: self._make(job, kept))
+        if joined:
+            metrics.coalesced("process")
+            return dataclasses.replace(made, cache=COALESCED)
+        return made
+
+    async def _make(self, job: Job, kept: Made | None) -> Made:
+        """Make a result, or find it unchanged; once in all processes that share a lock."""
+        self.results.check_negative(job.key)
+        if kept is None:
+            # Where the render would be refused, the download is spared.
             self._check_room()
-        blob = await self.fetch(plan, intent, headers=headers)
-        if blob.origin.status == _NOT_MODIFIED:
-            return Unchanged(origin=blob.origin, validator=None)
-        validator = source_validator(blob)
-        if condition.holds(validator, blob.origin):
-            return Unchanged(origin=blob.origin, validator=validator)
-        picture = await self.run(plan, intent, blob.data, ends_at=ends_at)
-        return Made(picture=picture, origin=blob.origin, source_bytes=len(blob.data), validator=validator)
+        async with self.results.holding(job, left_s=job.ends_at - self.clock()) as holding:
+            mark = self.results.purges.mark()
+            if (again := await self.results.find_again(job, kept)) is not None:
+                metrics.coalesced("other")
+                return dataclasses.replace(again, cache=COALESCED)
+            made = await self._made(job, kept)
+            self.results.keep(job, made, kept, mark=mark, holding=holding)
+            return made
+
+    async def _made(self, job: Job, kept: Made | None) -> Made:
+        plan, intent = job.plan, intent_of(job.plan, self.defaults)
+        with self.bytes_in_flight.share() as share:
+            headers = origin_condition(kept.validator) if kept is not None else {}
+            blob = job.blob or await self.fetch(plan, intent, headers=headers, announce=share.expect)
+            share.settle(len(blob.data))
+            if kept is not None and _is_version(blob, kept.validator):
+                metrics.revalidated("unchanged")
+                return self.results.freshened(job, kept, blob)
+            if kept is not None:
+                metrics.revalidated("changed")
+            try:
+                picture = await self.run(plan, intent, blob.data, ends_at=job.ends_at)
+            except ImageError as error:
+                self.results.negatives.put(job.key, error)
+                raise
+        return self.results.dated(
+            job,
+            Made(
+                picture=picture,
+                origin=blob.origin,
+                source_bytes=len(blob.data),
+                validator=source_validator(blob),
+                labels=job.labels,
+            ),
+            blob,
+        )
 
     def _check_room(self) -> None:
         """Refuse at once what the pool would refuse; raises QueueFull or Unavailable."""
@@ -157,12 +262,19 @@ class Renderer:
         if pool.pending >= pool.threads + pool.queue_size:
             raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
 
-    async def fetch(self, plan: Plan, intent: Intent, *, headers: Mapping[str, str]) -> Blob:
-        """Download the source within the plan's limits; no render slot is held meanwhile."""
-        blob = await self.source_of(plan).fetch(plan.source, max_bytes=intent.limits.max_src_bytes, headers=headers)
-        if blob.origin.status == _NOT_MODIFIED and not headers:
-            raise SourceUnreachable("The source's server answered 304 to a request without conditions.", where="source")
-        return blob
+    async def fetch(
+        self,
+        plan: Plan,
+        intent: Intent,
+        *,
+        headers: Mapping[str, str],
+        announce: Announce = unannounced,
+    ) -> Blob:
+        """Give the source within the plan's limits; no render slot is held meanwhile."""
+        source = self.source_of(plan)
+        return await self.downloads.fetch(
+            source, plan.source, max_bytes=intent.limits.max_src_bytes, headers=headers, announce=announce
+        )
 
     def open_raw(self, plan: Plan, *, headers: Mapping[str, str]) -> AbstractAsyncContextManager[SourceStream]:
         """Open the source to pass its bytes on as they are; its size is not bounded, as in imgproxy."""
@@ -181,3 +293,13 @@ class Renderer:
             return render(data, intent=intent, transforms=transforms, config=self.config, deadline=deadline)
 
         return await self.pool.run(work, deadline=deadline)
+
+
+def _unless_known(made: Made, condition: Condition) -> Made | Unchanged:
+    if condition.holds(made.validator, made.origin, draft=made.draft):
+        return Unchanged(origin=made.origin, validator=made.validator, draft=made.draft)
+    return made
+
+
+def _is_version(blob: Blob, validator: str) -> bool:
+    return blob.origin.status == _NOT_MODIFIED or source_validator(blob) == validator

@@ -28,3 +28,12 @@ def source_validator(blob: Blob) -> str:
 def is_validator(text: str) -> bool:
     """Tell whether a text could come from `source_validator`."""
     return _SHAPE.fullmatch(text) is not None
+
+
+def origin_condition(validator: str) -> dict[str, str]:
+    """Give the request header that asks an origin whether its source is still this version; empty for a hash."""
+    if validator.startswith(ETAG):
+        return {"If-None-Match": validator.removeprefix(ETAG)}
+    if validator.startswith(MODIFIED):
+        return {"If-Modified-Since": validator.removeprefix(MODIFIED)}
+    return {}

@@ -186,6 +186,12 @@ class LimitSettings:
         default=16_384, min=1, max=100_000, doc="pixels of a result's side; larger ones are refused"
     )
     max_result_resolution: float = number(default=100, min=0.001, doc="megapixels of a result; larger ones are refused")
+    max_bytes_in_flight: int = integer(
+        default=512 * MEBIBYTE,
+        min=0,
+        max=MAX_BYTES,
+        doc="bytes of sources that a process holds for renders before the next is answered 429, 0 = off",
+    )
     max_redirects: int = integer(default=10, min=0, max=50, doc="redirects that are followed")
     png_unlimited: bool = flag(default=False, doc="lift the decoder's own limits for PNG")
     svg_unlimited: bool = flag(default=False, doc="lift the decoder's own limits for SVG")
@@ -217,14 +223,34 @@ class Encoding:
         default=(("avif", 63), ("jxl", 77), ("webp", 79)), doc="qualities of single formats, format=quality,…"
     )
     jpeg_progressive: bool = flag(default=False, doc="progressive JPEG")
+    jpeg_no_subsample: bool = flag(default=False, doc="keep colour at full resolution: a fifth more bytes")
+    jpeg_trellis_quant: bool = flag(
+        default=False, doc="mozjpeg's trellis: a tenth smaller, coarser, five times as long"
+    )
+    jpeg_overshoot_deringing: bool = flag(default=False, doc="less ringing around black on white")
+    jpeg_optimize_scans: bool = flag(
+        default=False, doc="look for the smallest order of scans; for `jpeg_progressive` only"
+    )
+    jpeg_quant_table: int = integer(default=0, min=0, max=8, doc="mozjpeg's quantization table, 3 = ImageMagick's")
     png_interlaced: bool = flag(default=False, doc="interlaced PNG")
     png_quantize: bool = flag(default=False, doc="PNG with a palette")
     png_quantization_colors: int = integer(default=256, min=2, max=256, doc="colours of that palette")
-    webp_effort: int = integer(default=4, min=1, max=6, doc="1 fast to 6 small")
+    png_filter: str = choice(
+        "auto", "none", "sub", "up", "avg", "paeth", "all",
+        default="auto", doc="how scanlines are filtered; auto = by the picture, all = as imgproxy",
+    )  # fmt: skip
+    png_compression: int = integer(
+        default=6, min=0, max=9, doc="0 none to 9 small; up to 6, `png_filter` auto takes at most 3 for photographs"
+    )
+    webp_effort: int = integer(default=2, min=0, max=6, doc="0 fast to 6 small; imgproxy's default is 4")
     webp_preset: str = choice(
         "default", "photo", "picture", "drawing", "icon", "text", default="default", doc="WebP tuning"
     )
-    avif_speed: int = integer(default=8, min=0, max=9, doc="0 small to 9 fast")
+    webp_smart_subsample: bool = flag(default=False, doc="sharper edges of colour, twice as long")
+    avif_speed: int = integer(default=9, min=0, max=9, doc="0 small to 9 fast; imgproxy's default is 8")
+    avif_tune: str = choice(
+        "default", "iq", "ssim", "psnr", default="default", doc="what AVIF is tuned for; default = as libvips does (iq)"
+    )
 
 
 @group

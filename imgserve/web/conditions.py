@@ -38,12 +38,19 @@ class Validation:
     last_modified_buster: float | None = None
 
 
-def etag(key: str, validator: str, policy: Validation) -> str:
-    """Make the ETag of a result of plan `key` made of a source with `validator`; "" when ETags are off."""
+def etag(key: str, validator: str, policy: Validation, *, draft: bool = False) -> str:
+    """Make the ETag of a result of plan `key` made of a source with `validator`; "" when ETags are off.
+
+    A draft has other bytes than the result that takes its place, and so another tag.
+    """
     if not policy.use_etag:
         return ""
     weak = "W/" if validator.startswith(ETAG + "W/") else ""
-    return f'{weak}"{_tag(key, validator, policy)}"'
+    return f'{weak}"{_tag(_key(key, draft=draft), validator, policy)}"'
+
+
+def _key(key: str, *, draft: bool) -> str:
+    return key + "~draft" if draft else key
 
 
 def _tag(key: str, validator: str, policy: Validation) -> str:
@@ -84,8 +91,16 @@ class Condition:
     anything: bool = False
     #: Validators of sources, from the client's tags for this very result.
     validators: tuple[str, ...] = ()
+    #: The same of its draft. They are no condition for the origin: a source that has not changed does not make the
+    #: client's draft the result.
+    drafts: tuple[str, ...] = ()
     #: If-Modified-Since as Unix time; only without If-None-Match.
     since: float | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether the client has anything at all."""
+        return self.anything or bool(self.validators) or self.since is not None
 
     def origin_headers(self) -> Mapping[str, str]:
         """Give the condition in terms of the source, for its origin; empty when there is none."""
@@ -100,9 +115,9 @@ class Condition:
             return {"If-Modified-Since": http_date(self.since)}
         return {}
 
-    def holds(self, validator: str, origin: Origin) -> bool:
-        """Tell whether the client has the result made of a source that was just downloaded."""
-        if self.anything or validator in self.validators:
+    def holds(self, validator: str, origin: Origin, *, draft: bool = False) -> bool:
+        """Tell whether the client has the result, or the draft, made of a source with this validator."""
+        if self.anything or validator in (self.drafts if draft else self.validators):
             return True
         if self.since is None:
             return False
@@ -123,7 +138,8 @@ def read_condition(key: str, policy: Validation, none_match: str | None, modifie
             return Condition(key=key, policy=policy, anything=True)
         tags = [found[1] for found in _TAG.finditer(none_match)][:_MAX_TAGS]
         known = tuple(text for tag in tags if (text := _validator(key, tag, policy)))
-        return Condition(key=key, policy=policy, validators=known)
+        drafts = tuple(text for tag in tags if (text := _validator(_key(key, draft=True), tag, policy)))
+        return Condition(key=key, policy=policy, validators=known, drafts=drafts)
     since = http_time(modified_since) if policy.use_last_modified else None
     return Condition(key=key, policy=policy, since=since)
 

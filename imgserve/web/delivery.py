@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from dataclasses import dataclass
 from typing import Final
 
 from imgserve.errors import ImgserveError
-from imgserve.ops.delivery import Expires, Filename, ReturnAttachment
+from imgserve.ops.delivery import CacheTags, Expires, Filename, ReturnAttachment
 from imgserve.plan.model import Plan
 from imgserve.ports import Origin
+from imgserve.service.entry import Made, source_tag
 from imgserve.web.conditions import Validation, last_modified
 from imgserve.web.http import Freshness, Negotiation, cache_control, content_disposition, vary
 from imgserve.web.responses import Headers
 
 _FIRST_ERROR: Final = 400
+
+#: Seconds that a picture stays fresh that will soon be another.
+PASSING_TTL_S: Final = 10
+
+#: Names of presets may have anything; what could not stand in these headers is left out.
+_TAG: Final = re.compile(r"[A-Za-z0-9._-]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +35,10 @@ class Delivery:
     return_attachment: bool = False
     canonical: bool = False
     debug_headers: bool = False
+    #: Cache-Tag and Surrogate-Key, for CDNs.
+    tag_headers: bool = True
+    #: Seconds that nginx in front may keep an answer, 0 = as browsers.
+    proxy_ttl_s: int = 0
 
     def disposition(self, plan: Plan, extension: str) -> str:
         """Give Content-Disposition for a result with this extension."""
@@ -41,15 +54,34 @@ class Delivery:
         """Give Cache-Control of a picture."""
         return cache_control(self.freshness, now=now, expires=_expires(plan), origin=origin)
 
-    def common(self, plan: Plan, origin: Origin | None, *, now: float) -> Headers:
-        """Give the headers that a picture and a 304 for it share."""
+    def common(self, plan: Plan, origin: Origin | None, *, now: float, passing: bool = False) -> Headers:
+        """Give the headers that a picture and a 304 for it share; a `passing` picture will soon be another."""
+        fresh = self.passing_cache_control if passing else functools.partial(self.cache_control, origin=origin)
         found = (
-            ("cache-control", self.cache_control(plan, now=now, origin=origin)),
+            ("cache-control", fresh(plan, now=now)),
             ("last-modified", last_modified(origin, self.validation) if origin is not None else ""),
             ("vary", vary(plan, self.negotiation)),
             ("accept-ch", "Sec-CH-DPR, Sec-CH-Width" if self.negotiation.client_hints else ""),
         )
         return tuple((name, value) for name, value in found if value)
+
+    def about_cache(self, plan: Plan, made: Made, *, now: float) -> Headers:
+        """Say where a result comes from, and what caches in front find it by and how long they may keep it."""
+        out = [("x-imgserve-cache", made.cache)]
+        if made.stale:
+            out.append(("x-imgserve-stale", made.stale))
+        if self.tag_headers:
+            out += tag_headers(plan)
+        if self.proxy_ttl_s:
+            expires = _expires(plan)
+            left = max(0, int(expires - now)) if expires > 0 else self.proxy_ttl_s
+            out.append(("x-accel-expires", "1" if made.stale or made.draft else str(min(self.proxy_ttl_s, left))))
+        return tuple(out)
+
+    def passing_cache_control(self, plan: Plan, *, now: float) -> str:
+        """Give Cache-Control of a picture that will soon be another: a draft, or one whose origin is down."""
+        ttl_s = min(self.freshness.ttl_s, PASSING_TTL_S)
+        return cache_control(Freshness(ttl_s=ttl_s), now=now, expires=_expires(plan))
 
     def fallback_cache_control(self, plan: Plan, error: ImgserveError, status: int, *, now: float) -> str:
         """Give Cache-Control of the fallback picture in place of `error`; with an error's status, that of the error."""
@@ -60,6 +92,17 @@ class Delivery:
         if not ttl_s:
             return "no-store"
         return cache_control(Freshness(ttl_s=ttl_s), now=now, expires=_expires(plan))
+
+
+def tag_headers(plan: Plan) -> Headers:
+    """Name a result's source, tags and presets for purges in a CDN: Cache-Tag by commas, Surrogate-Key by spaces."""
+    tags = plan.get(CacheTags)
+    names = [
+        source_tag(plan.source),
+        *(tags.tags if tags is not None else ()),
+        *(f"preset-{name}" for name in plan.presets if _TAG.fullmatch(name)),
+    ]
+    return (("cache-tag", ",".join(names)), ("surrogate-key", " ".join(names)))
 
 
 def _expires(plan: Plan) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import hmac
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from imgserve import metrics
 from imgserve.errors import Forbidden, ImgserveError, MethodNotAllowed, RenderTimeout, SourceTimeout
 from imgserve.web.exchange import SCOPE_KEY, ClientGone, ClientTooSlow, Exchange, RawHeaders
 from imgserve.web.http import wants_json
@@ -78,6 +80,10 @@ class Edge:
         try:
             await self._guarded(exchange, scope, receive, send)
         finally:
+            if exchange.counted:
+                # Without a status it was cancelled with its connection.
+                seconds = time.monotonic() - exchange.started
+                metrics.request_ended(exchange.status or CLIENT_GONE, seconds, error=exchange.error)
             self._log(exchange)
 
     async def _guarded(self, exchange: Exchange, scope: Scope, receive: Receive, send: Send) -> None:
@@ -125,7 +131,7 @@ class Edge:
         response = error_response(
             error,
             request_id=exchange.request_id,
-            as_json=wants_json(exchange.header("accept")),
+            as_json=exchange.json or wants_json(exchange.header("accept")),
             source_error_ttl_s=self._policy.source_error_ttl_s,
         )
         try:
@@ -138,10 +144,15 @@ class Edge:
 
 
 class Endpoint:
-    """A route's ASGI app: checks method and secret, then hands the exchange to a handler."""
+    """A route's ASGI app: checks method and secret, then hands the exchange to a handler.
 
-    def __init__(self, handler: Handler, *, secret: str = "") -> None:
+    `counted` requests are the metrics' image requests; imgproxy counts no others either, or health checks and scrapes
+    would drown them.
+    """
+
+    def __init__(self, handler: Handler, *, secret: str = "", counted: bool = False) -> None:
         self._handler = handler
+        self._counted = counted
         self._secret = secret.encode()
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -149,6 +160,9 @@ class Endpoint:
         if exchange.method == "OPTIONS":
             await exchange.send(preflight_response())
             return
+        if self._counted:
+            exchange.counted = True
+            metrics.request_started()
         if exchange.method not in READ_METHODS:
             raise MethodNotAllowed(
                 f"{exchange.method[:20]} is not possible here; use GET or HEAD.",

@@ -11,6 +11,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
+from imgserve.errors import BadRequest
 from imgserve.web.http import client_address, request_id
 from imgserve.web.responses import Headers, Response
 
@@ -45,8 +46,9 @@ class Exchange:
     """State of one request; made by the edge, used by one endpoint, read by the access log."""
 
     __slots__ = (
-        "_abort", "_always", "_headers", "_receive", "_send", "_timeout_s", "client", "complete", "detail", "ends_at",
-        "error", "limit", "method", "raw_path", "request_id", "sending", "sent_bytes", "source", "started", "status",
+        "_abort", "_always", "_headers", "_receive", "_send", "_timeout_s", "client", "complete", "counted", "detail",
+        "ends_at", "error", "json", "limit", "method", "raw_path", "request_id", "sending", "sent_bytes", "source",
+        "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, always: RawHeaders, timeout_s: float) -> None:
@@ -77,6 +79,10 @@ class Exchange:
         self.error = ""
         #: Its sentence.
         self.detail = ""
+        #: Whether it is in the metrics' image requests, once its endpoint is known.
+        self.counted = False
+        #: Whether errors are JSON, whatever the client accepts.
+        self.json = False
         #: The source of the plan, once it is known.
         self.source = ""
 
@@ -119,6 +125,19 @@ class Exchange:
             encoded.append((name.encode("latin-1"), value.encode("latin-1")))
         self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
+
+    async def read_body(self, max_bytes: int) -> bytes:
+        """Read the request's body; raises BadRequest beyond `max_bytes`, ClientGone where it ends too soon."""
+        out = bytearray()
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            out += message.get("body", b"")
+            if len(out) > max_bytes:
+                raise BadRequest(f"The body is too long: at most {max_bytes} bytes are read.", where="body")
+            if not message.get("more_body", False):
+                return bytes(out)
 
     def abort(self) -> None:
         """Drop the connection where the server can; others close it when the request ends without a whole answer."""

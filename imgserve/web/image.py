@@ -10,10 +10,12 @@ from imgserve.engine.formats import FORMATS
 from imgserve.errors import ImageError, ImgserveError, SourceError
 from imgserve.plan.model import Plan
 from imgserve.service.admission import Admission
-from imgserve.service.render import Made, Renderer, Unchanged, intent_of
+from imgserve.service.entry import MEMORY, Made
+from imgserve.service.render import Renderer, Unchanged, intent_of
 from imgserve.web.conditions import Condition, etag, read_condition
 from imgserve.web.delivery import Delivery
 from imgserve.web.exchange import Exchange
+from imgserve.web.hot import HotPaths
 from imgserve.web.http import canonical_link, is_raw, vary
 from imgserve.web.raw import send_raw
 from imgserve.web.reading import PlanReader
@@ -38,6 +40,8 @@ class ImageEndpoint:
     delivery: Delivery
     admission: Admission
     fallback: Fallback | None = None
+    #: Where answers from memory are remembered.
+    hot: HotPaths | None = None
     clock: Callable[[], float] = time.time
 
     async def __call__(self, exchange: Exchange) -> None:
@@ -68,22 +72,27 @@ class ImageEndpoint:
             return await self._fallback_response(exchange, plan, self.fallback, error)
         if isinstance(answer, Unchanged):
             return self._unchanged(plan, answer, condition)
-        return self._picture(plan, answer, condition)
+        response = self._picture(plan, answer, condition)
+        if self.hot is not None and answer.cache == MEMORY:
+            names = vary(plan, self.delivery.negotiation)
+            self.hot.remember(exchange, plan, answer, key=condition.key, headers=response.headers, vary=names)
+        return response
 
     def _unchanged(self, plan: Plan, answer: Unchanged, condition: Condition) -> Response:
         validator = condition.validator_of(answer.origin) if answer.validator is None else answer.validator
-        tag = etag(condition.key, validator, self.delivery.validation) if validator else ""
-        headers = self.delivery.common(plan, answer.origin, now=self.clock())
+        tag = etag(condition.key, validator, self.delivery.validation, draft=answer.draft) if validator else ""
+        headers = self.delivery.common(plan, answer.origin, now=self.clock(), passing=answer.draft)
         return Response(status=304, headers=(*headers, ("etag", tag)) if tag else headers)
 
     def _picture(self, plan: Plan, made: Made, condition: Condition) -> Response:
-        picture, delivery = made.picture, self.delivery
+        picture, delivery, now = made.picture, self.delivery, self.clock()
         headers = [
             ("content-type", picture.mime),
             ("content-disposition", delivery.disposition(plan, FORMATS[picture.format].extension)),
-            *delivery.common(plan, made.origin, now=self.clock()),
+            *delivery.common(plan, made.origin, now=now, passing=made.passing),
+            *delivery.about_cache(plan, made, now=now),
         ]
-        if tag := etag(condition.key, made.validator, delivery.validation):
+        if tag := etag(condition.key, made.validator, delivery.validation, draft=made.draft):
             headers.append(("etag", tag))
         if delivery.canonical and (link := canonical_link(plan.source)):
             headers.append(("link", link))

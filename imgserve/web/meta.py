@@ -1,18 +1,20 @@
-"""Routes that are no pictures: health, the landing page, paths that browsers ask for on their own, /explain."""
+"""Routes that are no pictures: health, metrics, landing page, paths that browsers ask for on their own, /explain."""
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from dataclasses import dataclass
 from typing import Final
 
+from imgserve import metrics
 from imgserve.errors import NotFound
 from imgserve.service.explain import explain
 from imgserve.service.readiness import Readiness
 from imgserve.service.render import Renderer
 from imgserve.web.exchange import Exchange
 from imgserve.web.reading import PlanReader
-from imgserve.web.responses import HTML, json_response, text_response
+from imgserve.web.responses import HTML, Response, json_response, text_response
 
 EXPLAIN: Final = "/explain"
 
@@ -49,6 +51,19 @@ class Health:
             return
         answer = text_response(f"{self.readiness.reason}\n", status=503)
         await exchange.send(dataclasses.replace(answer, error="unavailable"))
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Handler of /metrics: the counts of all processes of this server, for Prometheus."""
+
+    namespace: str
+
+    async def __call__(self, exchange: Exchange) -> None:
+        # In a thread: the files of many processes take milliseconds, and pictures in memory must not wait for them.
+        made = await asyncio.to_thread(metrics.page, self.namespace, exchange.header("accept") or "")
+        headers = (("content-type", made.content_type), ("cache-control", "no-store"))
+        await exchange.send(Response(headers=headers, body=made.body))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,173 @@
+"""From settings to caches: stores in their order, locks and bulletins between processes, and the rules of time."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from imgserve.adapters.bulletins.file import FileBulletin
+from imgserve.adapters.locks.file import FileLocks
+from imgserve.adapters.stores.disk import DiskStore
+from imgserve.adapters.stores.memory import MemoryStore
+from imgserve.errors import ConfigError
+from imgserve.ports import Bulletin, FleetBulletin, Locks, Store
+from imgserve.service.freshness import KeepingRules
+from imgserve.service.negatives import Negatives
+from imgserve.service.purges import Purges
+from imgserve.service.results import ResultCache
+from imgserve.service.source_cache import SourceCache
+from imgserve.service.tiers import Tiers
+from imgserve.settings import Settings
+
+#: Schemes whose sources are as near as a cache would be.
+NEAR: Final = ("local",)
+
+#: What is being written when the server stops has this long.
+_CLOSE_S: Final = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Caches:
+    """All that is kept, and what keeps processes from making it twice."""
+
+    results: ResultCache
+    downloads: SourceCache
+    purges: Purges
+    sources: Tiers
+    locks: tuple[Locks, ...] = ()
+    fleet: FleetBulletin | None = None
+
+    async def start(self) -> None:
+        if self.fleet is not None:
+            await self.fleet.start()
+
+    async def close(self) -> None:
+        """Finish what is being written, and give everything back."""
+        await self.results.close(timeout_s=_CLOSE_S)
+        await self.results.tiers.close(timeout_s=_CLOSE_S)
+        await self.sources.close(timeout_s=_CLOSE_S)
+        for lock in self.locks:
+            await lock.close()
+        await self.purges.close()
+
+
+def build_caches(settings: Settings) -> Caches:
+    """Make every tier of the settings; raises ConfigError."""
+    cache = settings.cache
+    rules = KeepingRules(
+        ttl_s=cache.cache_ttl,
+        stale_while_revalidate_s=cache.stale_while_revalidate,
+        stale_if_error_s=cache.stale_if_error,
+    )
+    negatives = Negatives(ttl_s=0 if cache.cache == ("off",) else settings.caching.source_error_ttl)
+    if cache.cache == ("off",):
+        return _caches(rules, negatives, results=Tiers(), sources=Tiers())
+    folder = cache_folder(settings)
+    results = Tiers(
+        _stores(settings, folder), memory=MemoryStore(cache.memory_cache_size) if "memory" in cache.cache else None
+    )
+    sources = Tiers(
+        [DiskStore(folder / "sources", cache.source_cache_size, name="sources")] if cache.source_cache_size else []
+    )
+    locks: list[Locks] = [FileLocks(folder / "locks")]
+    fleet: FleetBulletin | None = None
+    if "redis" in cache.cache:
+        from imgserve.adapters.bulletins.redis import RedisBulletin
+        from imgserve.adapters.locks.redis import RedisLocks
+
+        locks.append(RedisLocks(cache.redis_url, timeout_s=cache.redis_timeout, lease_s=cache.lock_lease))
+        fleet = RedisBulletin(cache.redis_url, timeout_s=cache.redis_timeout)
+    return _caches(
+        rules,
+        negatives,
+        results=results,
+        sources=sources,
+        locks=tuple(locks),
+        lease_s=cache.lock_lease,
+        machine=FileBulletin(folder / "bulletin"),
+        fleet=fleet,
+    )
+
+
+def _caches(
+    rules: KeepingRules,
+    negatives: Negatives,
+    *,
+    results: Tiers,
+    sources: Tiers,
+    locks: tuple[Locks, ...] = (),
+    lease_s: float = 0.0,
+    machine: Bulletin | None = None,
+    fleet: FleetBulletin | None = None,
+) -> Caches:
+    purges = Purges(results=results, sources=sources, negatives=negatives, machine=machine, fleet=fleet)
+    return Caches(
+        results=ResultCache(
+            tiers=results, purges=purges, rules=rules, negatives=negatives, locks=locks, lease_s=lease_s, near=NEAR
+        ),
+        downloads=SourceCache(
+            tiers=sources,
+            purges=purges,
+            rules=rules,
+            negatives=negatives,
+            # The sources of a machine are its own: the fleet's locks would only slow it down.
+            locks=locks[:1],
+            lease_s=lease_s,
+            unkept=NEAR,
+        ),
+        purges=purges,
+        sources=sources,
+        locks=locks,
+        fleet=fleet,
+    )
+
+
+def _stores(settings: Settings, folder: Path) -> list[Store]:
+    """Make the tiers below memory; those that need a library of their own load it only when they are wanted."""
+    cache = settings.cache
+    made: list[Store] = []
+    if "disk" in cache.cache:
+        made.append(DiskStore(folder / "results", cache.disk_cache_size))
+    if "redis" in cache.cache:
+        from imgserve.adapters.stores.redis import RedisStore
+
+        made.append(
+            RedisStore(cache.redis_url, timeout_s=cache.redis_timeout, max_entry_bytes=cache.redis_max_entry_size)
+        )
+    if "s3" in cache.cache:
+        made.append(_s3_store(settings))
+    return made
+
+
+def _s3_store(settings: Settings) -> Store:
+    from imgserve.adapters.s3_client import S3Account
+    from imgserve.adapters.stores.s3 import S3Store
+
+    cache = settings.cache
+    try:
+        account = S3Account(
+            region=cache.cache_s3_region or None,
+            endpoint=cache.cache_s3_endpoint or None,
+            path_style=cache.cache_s3_endpoint_use_path_style,
+        )
+        return S3Store(account, bucket=cache.cache_s3_bucket, prefix=cache.cache_s3_prefix)
+    except ValueError as wrong:
+        raise ConfigError([f"IMGSERVE_CACHE_S3_ENDPOINT or _PREFIX: {wrong}"]) from wrong
+
+
+def cache_folder(settings: Settings) -> Path:
+    """Give the folder of this machine's caches, made if need be; raises ConfigError."""
+    given = settings.cache.cache_path
+    folder = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgserve"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        writable = os.access(folder, os.W_OK | os.X_OK)
+    except (OSError, RuntimeError) as wrong:
+        raise ConfigError([f"IMGSERVE_CACHE_PATH: the folder {folder} cannot be made ({wrong})"]) from wrong
+    if not writable:
+        raise ConfigError(
+            [f"IMGSERVE_CACHE_PATH: the folder {folder} cannot be written; IMGSERVE_CACHE=off needs none"]
+        )
+    return folder.absolute()

@@ -1,1 +1,0 @@
-"""What the server counts and times, for Prometheus; the one module that knows its client."""

@@ -1,0 +1,84 @@
+"""One flight for each key: requests for the same thing wait for the one that makes it already."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from imgserve.errors import ImgserveError
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Flight(Generic[T]):
+    task: asyncio.Task[T]
+    waiters: int = 0
+
+
+class Flights(Generic[T]):
+    """Coalesces work inside a process.
+
+    The work is a task of its own: whoever leaves leaves the others waiting, and when nobody waits it is cancelled.
+    """
+
+    def __init__(self) -> None:
+        self._flights: dict[str, _Flight[T]] = {}
+
+    def __len__(self) -> int:
+        return len(self._flights)
+
+    async def join(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
+        """Wait for the work under `key`, which `make` begins if nobody has; also tell whether somebody had."""
+        flight = self._flights.get(key)
+        joined = flight is not None
+        if flight is None:
+            flight = _Flight(asyncio.create_task(make()))
+            self._flights[key] = flight
+            flight.task.add_done_callback(lambda _: self._land(key, flight))
+        flight.waiters += 1
+        try:
+            return await asyncio.shield(flight.task), joined
+        except ImgserveError as error:
+            if not joined:
+                raise
+            # One exception raised in many tasks would grow a traceback through all of them.
+            raise copy.copy(error) from None
+        finally:
+            flight.waiters -= 1
+            if not flight.waiters and not flight.task.done():
+                self._land(key, flight)
+                flight.task.cancel()
+
+    def _land(self, key: str, flight: _Flight[T]) -> None:
+        if self._flights.get(key) is flight:
+            del self._flights[key]
+
+
+class Background:
+    """Work that nobody waits for: bounded, and finished or dropped when the process ends."""
+
+    def __init__(self, *, limit: int) -> None:
+        self._limit = limit
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Begin it; False when there is too much of it already."""
+        if len(self._tasks) >= self._limit:
+            return False
+        task = asyncio.create_task(work())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return True
+
+    async def close(self, *, timeout_s: float) -> None:
+        """Wait for what was begun, then cancel the rest."""
+        if not self._tasks:
+            return
+        _, late = await asyncio.wait(tuple(self._tasks), timeout=timeout_s)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

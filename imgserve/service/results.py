@@ -1,0 +1,177 @@
+"""The results that are kept: found, judged, freshened, and kept again, for the renderer."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Collection, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from imgserve.plan.model import Plan
+from imgserve.plan.sources import scheme_of
+from imgserve.ports import Blob, Locks, Stored
+from imgserve.service.entry import MEMORY, Made, from_stored, to_stored
+from imgserve.service.flights import Background, Flights
+from imgserve.service.freshness import KeepingRules, State, fresh_s, freshened_origin
+from imgserve.service.holding import Holding
+from imgserve.service.negatives import Negatives
+from imgserve.service.purges import Purges
+from imgserve.service.tiers import Tiers
+
+#: Stale results that are checked at a time; more of them are checked at their next request.
+_MAX_CHECKS: Final = 32
+#: Sources whose state costs a look and no download are looked at again after this time.
+_NEAR_TTL_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One result that is wanted."""
+
+    plan: Plan
+    key: str
+    #: What a purge finds it by.
+    labels: tuple[str, ...]
+    #: On the clock of `time.monotonic`.
+    ends_at: float
+    #: The source, where it was downloaded already.
+    blob: Blob | None = None
+
+
+class ResultCache:
+    """What the renderer knows of stores, locks and time; with empty tiers it keeps nothing, and still coalesces."""
+
+    def __init__(
+        self,
+        *,
+        tiers: Tiers,
+        purges: Purges,
+        rules: KeepingRules,
+        negatives: Negatives,
+        locks: Sequence[Locks] = (),
+        lease_s: float = 5.0,
+        near: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.tiers = tiers
+        self.purges = purges
+        self.negatives = negatives
+        self.flights: Flights[Made] = Flights()
+        self._rules = rules
+        self._near_rules = dataclasses.replace(rules, ttl_s=min(rules.ttl_s, _NEAR_TTL_S), stale_while_revalidate_s=0.0)
+        self._locks = tuple(locks)
+        self._lease_s = lease_s
+        self._near = frozenset(near)
+        self._clock = clock
+        self._checks = Background(limit=_MAX_CHECKS)
+        self._checking: set[str] = set()
+
+    async def find(self, job: Job) -> Made | None:
+        """Look for a result that has not been purged; its `cache` names the tier that had it."""
+        if not self.tiers.any:
+            return None
+        if self.purges.changed():
+            await self.purges.catch_up()
+        tier = MEMORY
+        stored = self.tiers.get_now(job.key)
+        if stored is None:
+            found = await self.tiers.get(job.key)
+            if found is None:
+                return None
+            stored, tier = found
+        made = from_stored(stored)
+        if made is None:
+            return None
+        if missing := [label for label in job.labels if label not in stored.labels]:
+            # It was made for another URL of the same picture; a purge by what this one says has to find it too.
+            stored = dataclasses.replace(stored, labels=(*stored.labels, *missing))
+            self.tiers.background.start(lambda: self.tiers.put(job.key, stored))
+        return dataclasses.replace(made, cache=tier)
+
+    async def find_again(self, job: Job, kept: Made | None) -> Made | None:
+        """Look for what another process made while the lock was waited for: fresh, and not what was known before."""
+        found = await self.find(job)
+        if found is None or self.state(job, found) is not State.FRESH:
+            return None
+        return found if kept is None or found.stored_at > kept.stored_at else None
+
+    def state(self, job: Job, made: Made) -> State:
+        rules = self._rules_of(job.plan)
+        return rules.state(stored_at=made.stored_at, fresh_until=made.fresh_until, now=self._clock())
+
+    def check_negative(self, key: str) -> None:
+        """Raise what a moment ago was found to be wrong with the picture."""
+        if (known := self.negatives.get(key)) is not None:
+            raise known
+
+    def holding(self, job: Job, *, left_s: float) -> Holding:
+        """Hold the locks on a result; a holder that hangs is waited for no longer than the lease."""
+        locks = self._locks if self.tiers.stores else ()
+        return Holding(locks, "result " + job.key, wait_s=min(self._lease_s, max(0.0, left_s)))
+
+    def dated(self, job: Job, made: Made, blob: Blob) -> Made:
+        """Say from when to when a result is fresh."""
+        now = self._clock()
+        rules = self._rules_of(job.plan)
+        fresh = fresh_s(blob.origin, rules, now=now)
+        if fresh is None:
+            return dataclasses.replace(made, stored_at=now, fresh_until=now, private=True)
+        until = now + fresh if blob.fresh_until is None else blob.fresh_until
+        return dataclasses.replace(made, stored_at=now, fresh_until=until)
+
+    def freshened(self, job: Job, kept: Made, blob: Blob) -> Made:
+        """Say that a result is good for another while, after its origin said that the source is."""
+        origin = freshened_origin(kept.origin, blob.origin)
+        return self.dated(job, dataclasses.replace(kept, origin=origin), dataclasses.replace(blob, origin=origin))
+
+    def keep(self, job: Job, made: Made, kept: Made | None, *, mark: int, holding: Holding) -> None:
+        """Keep a result after the answer has gone, and the locks until then."""
+        if not self.tiers.any or made.private:
+            return
+        keep_s = self._rules_of(job.plan).stale_s
+        stored = to_stored(made, made.labels or job.labels, keep_s=keep_s)
+
+        async def put() -> None:
+            if await self.purges.since(mark, stored.labels):
+                return
+            if kept is not None and kept.picture is made.picture and self._is_near(job.plan):
+                # Found unchanged by a look: nothing that a disk, or another machine, would have to know.
+                self._remember(job.key, stored)
+            else:
+                await self.tiers.put(job.key, stored)
+
+        holding.until(self.tiers.background, put)
+
+    def _remember(self, key: str, stored: Stored) -> None:
+        if self.tiers.memory is not None:
+            self.tiers.memory.put_now(key, stored)
+
+    def check_later(self, key: str, check: Callable[[], Coroutine[Any, Any, None]]) -> bool:
+        """Begin to check a stale result while nobody waits; False where that is under way, or too much is."""
+        if key in self._checking:
+            return False
+
+        async def work() -> None:
+            try:
+                await check()
+            finally:
+                self._checking.discard(key)
+
+        started = self._checks.start(work)
+        if started:
+            self._checking.add(key)
+        return started
+
+    async def forget(self, key: str) -> None:
+        """Forget one result everywhere."""
+        await self.tiers.delete(key)
+
+    def _rules_of(self, plan: Plan) -> KeepingRules:
+        return self._near_rules if self._is_near(plan) else self._rules
+
+    def _is_near(self, plan: Plan) -> bool:
+        return scheme_of(plan.source) in self._near
+
+    async def close(self, *, timeout_s: float) -> None:
+        await self._checks.close(timeout_s=timeout_s)

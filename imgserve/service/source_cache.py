@@ -1,0 +1,171 @@
+"""Downloaded sources: kept as long as their origin allows, asked about by their validators, fetched once at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from imgserve import metrics
+from imgserve.errors import ImgserveError, SourceNotFound, SourceTooLarge, SourceUnreachable
+from imgserve.ports import Announce, Blob, Locks, Source, Stored, unannounced
+from imgserve.service.entry import SOURCE, origin_facts, origin_of
+from imgserve.service.flights import Flights
+from imgserve.service.freshness import KeepingRules, fresh_s, freshened_origin
+from imgserve.service.holding import Holding
+from imgserve.service.negatives import Negatives
+from imgserve.service.purges import Purges
+from imgserve.service.tiers import Tiers
+from imgserve.service.validators import origin_condition, source_validator
+
+_NOT_MODIFIED: Final = 304
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """A source as it is kept."""
+
+    blob: Blob
+    stored_at: float
+    fresh_until: float
+
+
+class SourceCache:
+    """Fetches every source of the service; `kept` are the schemes whose sources are worth keeping."""
+
+    def __init__(
+        self,
+        *,
+        tiers: Tiers,
+        purges: Purges,
+        rules: KeepingRules,
+        negatives: Negatives,
+        locks: Sequence[Locks] = (),
+        lease_s: float = 5.0,
+        unkept: Collection[str] = (),
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._tiers = tiers
+        self._purges = purges
+        self._rules = rules
+        self._negatives = negatives
+        self._locks = tuple(locks)
+        self._lease_s = lease_s
+        self._unkept = frozenset(unkept)
+        self._clock = clock
+        self._flights: Flights[Blob] = Flights()
+
+    async def fetch(
+        self,
+        source: Source,
+        url: str,
+        *,
+        max_bytes: int,
+        headers: Mapping[str, str],
+        announce: Announce = unannounced,
+    ) -> Blob:
+        """Give the source, or status 304 where `headers` has a condition and the origin says that nothing changed."""
+        if (known := self._negatives.get(SOURCE + url)) is not None:
+            raise known
+        if not self._tiers.any or source.schemes[0] in self._unkept:
+            return await self._ask(source, url, max_bytes=max_bytes, headers=headers, announce=announce)
+        kept = await self._kept(url)
+        if kept is not None and self._is_fresh(kept):
+            return _within(kept.blob, max_bytes)
+        if kept is None and headers:
+            # The client has the result: where the origin agrees, nobody needs the bytes.
+            answer = await self._ask(source, url, max_bytes=max_bytes, headers=headers, announce=announce)
+            if answer.origin.status != _NOT_MODIFIED:
+                self._keep(url, answer, self._purges.mark())
+            return answer
+        blob, _ = await self._flights.join(
+            f"{max_bytes} {url}", lambda: self._renewed(source, url, max_bytes, announce)
+        )
+        return _within(blob, max_bytes)
+
+    async def _renewed(self, source: Source, url: str, max_bytes: int, announce: Announce) -> Blob:
+        """Download the source, or have its origin say that the kept one is still good; once in all processes."""
+        async with Holding(self._locks, "source " + url, wait_s=self._lease_s) as holding:
+            mark = self._purges.mark()
+            kept = await self._kept(url)
+            if kept is not None and self._is_fresh(kept):
+                return kept.blob
+            condition = origin_condition(source_validator(kept.blob)) if kept is not None else {}
+            blob = await self._ask(source, url, max_bytes=max_bytes, headers=condition, announce=announce)
+            if blob.origin.status == _NOT_MODIFIED and kept is not None:
+                blob = Blob(data=kept.blob.data, origin=freshened_origin(kept.blob.origin, blob.origin))
+            # Nobody waits for the disk: those who want the bytes have them, the next ones find the lock taken.
+            holding.until(self._tiers.background, lambda: self._put(url, blob, mark))
+            return blob
+
+    async def _ask(
+        self, source: Source, url: str, *, max_bytes: int, headers: Mapping[str, str], announce: Announce
+    ) -> Blob:
+        started = time.monotonic()
+        scheme = source.schemes[0]
+        try:
+            blob = await source.fetch(url, max_bytes=max_bytes, headers=headers, announce=announce)
+        except ImgserveError as error:
+            metrics.source_failed(scheme, error.code)
+            if isinstance(error, SourceNotFound):
+                self._negatives.put(SOURCE + url, error)
+            raise
+        metrics.source_fetched(scheme, time.monotonic() - started, len(blob.data))
+        if blob.origin.status == _NOT_MODIFIED and not headers:
+            raise SourceUnreachable("The source's server answered 304 to a request without conditions.", where="source")
+        return blob
+
+    async def close(self, *, timeout_s: float) -> None:
+        await self._tiers.background.close(timeout_s=timeout_s)
+
+    async def _kept(self, url: str) -> Kept | None:
+        found = await self._tiers.get(source_key(url))
+        return None if found is None else _read(found[0])
+
+    def _is_fresh(self, kept: Kept) -> bool:
+        now = self._clock()
+        return kept.stored_at <= now + 60 and now < kept.fresh_until
+
+    def _keep(self, url: str, blob: Blob, mark: int) -> None:
+        self._tiers.background.start(lambda: self._put(url, blob, mark))
+
+    async def _put(self, url: str, blob: Blob, mark: int) -> None:
+        now = self._clock()
+        fresh = fresh_s(blob.origin, self._rules, now=now)
+        labels = (SOURCE + url,)
+        if fresh is None or await self._purges.since(mark, labels):
+            return
+        facts = {"stored_at": now, "fresh_until": now + fresh, "origin": origin_facts(blob.origin)}
+        stored = Stored(
+            meta=json.dumps(facts, separators=(",", ":")).encode(),
+            body=blob.data,
+            labels=labels,
+            # A stale one still saves the download, if its origin can be asked about it.
+            expires_at=now + fresh + self._rules.stale_s,
+        )
+        await self._tiers.put(source_key(url), stored)
+
+
+def source_key(url: str) -> str:
+    return hashlib.sha256(b"source " + url.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _read(stored: Stored) -> Kept | None:
+    try:
+        facts: dict[str, Any] = json.loads(stored.meta)
+        return Kept(
+            blob=Blob(data=stored.body, origin=origin_of(facts["origin"]), fresh_until=facts["fresh_until"]),
+            stored_at=facts["stored_at"],
+            fresh_until=facts["fresh_until"],
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _within(blob: Blob, max_bytes: int) -> Blob:
+    if 0 < max_bytes < len(blob.data):
+        raise SourceTooLarge.beyond(max_bytes)
+    return blob

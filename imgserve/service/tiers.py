@@ -1,0 +1,124 @@
+"""The stores of results, fastest first: a hit below fills above, and a store that is broken is a miss."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+from functools import partial
+from typing import Final
+
+from imgserve import metrics
+from imgserve.ports import FastStore, Selector, Store, Stored, StoreError
+from imgserve.service.flights import Background
+
+logger = logging.getLogger(__name__)
+
+#: One warning about a broken store in this time: a dead Redis would fill the log otherwise.
+_WARN_EVERY_S: Final = 30.0
+#: Each holds one result or source in memory.
+_MAX_BACKGROUND: Final = 64
+
+
+class Tiers:
+    """All stores of one kind of thing; `memory` is the one that never waits."""
+
+    def __init__(
+        self, stores: Sequence[Store] = (), *, memory: FastStore | None = None, background: Background | None = None
+    ) -> None:
+        self.memory = memory
+        self.stores = tuple(stores)
+        #: Work on these stores that no request waits for.
+        self.background = background or Background(limit=_MAX_BACKGROUND)
+        self._warned: dict[str, float] = {}
+
+    @property
+    def any(self) -> bool:
+        return self.memory is not None or bool(self.stores)
+
+    def get_now(self, key: str) -> Stored | None:
+        """Look into the memory of this process."""
+        if self.memory is None:
+            return None
+        found = self.memory.get_now(key)
+        _count("memory", found)
+        return found
+
+    async def get(self, key: str) -> tuple[Stored, str] | None:
+        """Look through the tiers below memory; also give the name of the one that had it."""
+        for at, store in enumerate(self.stores):
+            found = await self._get(store, key)
+            if found is not None:
+                if self.memory is not None:
+                    self.memory.put_now(key, found)
+                if at:
+                    self.background.start(partial(self._fill, self.stores[:at], key, found))
+                return found, store.name
+        return None
+
+    async def _get(self, store: Store, key: str) -> Stored | None:
+        try:
+            found = await store.get(key)
+        except StoreError as broken:
+            self._tell(store, broken)
+            return None
+        _count(store.name, found)
+        return found
+
+    async def put(self, key: str, stored: Stored) -> None:
+        """Keep it everywhere; what a store cannot take is not kept there."""
+        if self.memory is not None and self.memory.put_now(key, stored):
+            metrics.cache_written("memory", stored.size)
+        await self._fill(self.stores, key, stored)
+
+    async def _fill(self, stores: Sequence[Store], key: str, stored: Stored) -> None:
+        for store in stores:
+            try:
+                if await store.put(key, stored):
+                    metrics.cache_written(store.name, stored.size)
+            except StoreError as broken:
+                self._tell(store, broken)
+
+    async def delete(self, key: str) -> None:
+        """Forget one entry everywhere."""
+        for store in (*((self.memory,) if self.memory is not None else ()), *self.stores):
+            try:
+                await store.delete(key)
+            except StoreError as broken:
+                self._tell(store, broken)
+
+    async def purge(self, selector: Selector) -> tuple[dict[str, int], list[str]]:
+        """Forget what the selector names in every tier; gives the entries by tier, and the tiers that failed."""
+        counts: dict[str, int] = {}
+        failed: list[str] = []
+        if self.memory is not None:
+            counts["memory"] = self.memory.purge_now(selector)
+        for store in self.stores:
+            try:
+                counts[store.name] = await store.purge(selector)
+            except StoreError as broken:
+                self._tell(store, broken)
+                failed.append(store.name)
+        for name, count in counts.items():
+            metrics.purged(name, count)
+        return counts, failed
+
+    async def close(self, *, timeout_s: float) -> None:
+        await self.background.close(timeout_s=timeout_s)
+        await asyncio.gather(*(store.close() for store in self.stores), return_exceptions=True)
+        if self.memory is not None:
+            await self.memory.close()
+
+    def _tell(self, store: Store, broken: StoreError) -> None:
+        metrics.cache_looked(store.name, "error")
+        now = time.monotonic()
+        if now >= self._warned.get(store.name, 0.0):
+            self._warned[store.name] = now + _WARN_EVERY_S
+            logger.warning("the %s tier of the cache fails: %s", store.name, broken)
+
+
+def _count(tier: str, found: Stored | None) -> None:
+    metrics.cache_looked(tier, "miss" if found is None else "hit")
+    if found is not None:
+        metrics.cache_read(tier, found.size)
