@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
@@ -13,8 +14,11 @@ from imgserve.app.grammar import build_grammar
 from imgserve.app.measuring import check_namespace
 from imgserve.app.pictures import Place, load_picture
 from imgserve.app.sources import build_sources, wait_for
+from imgserve.engine.effort import fast_config, small_config
+from imgserve.engine.idle import IdlePool
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.libvips import configure_libvips
+from imgserve.engine.pipeline import Rendered
 from imgserve.engine.pool import RenderPool
 from imgserve.engine.version import engine_version
 from imgserve.errors import ConfigError
@@ -24,7 +28,10 @@ from imgserve.plan.url import Grammar
 from imgserve.service.admission import ByteBudget
 from imgserve.service.api_keys import ApiKeys
 from imgserve.service.readiness import Readiness
-from imgserve.service.render import Renderer, fingerprint
+from imgserve.service.refining import Refiner
+from imgserve.service.render import Renderer, fingerprint, intent_of, transforms_of
+from imgserve.service.results import Job
+from imgserve.service.validators import source_validator
 from imgserve.settings import Settings
 from imgserve.web.conditions import Validation
 from imgserve.web.delivery import Delivery
@@ -32,6 +39,9 @@ from imgserve.web.http import Freshness, Negotiation, rfc3339_time
 from imgserve.web.image import Fallback
 
 T = TypeVar("T")
+
+#: Bound on one small encode; those of large AVIFs take tens of seconds of an idle CPU.
+_REFINE_S = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +57,7 @@ class Services:
     delivery: Delivery
     fallback: Fallback | None
     readiness: Readiness
+    refining: Refining | None = None
 
     async def start(self) -> None:
         """Begin what needs a running event loop."""
@@ -56,6 +67,8 @@ class Services:
         """Give back connections and threads; nobody waits for a render any more, so one that runs gets a moment."""
         pool = self.renderer.pool
         await pool.close(timeout_s=pool.grace_s)
+        if self.refining is not None:
+            await self.refining.close()
         await self.caches.close()
         for source in dict.fromkeys(self.renderer.sources.values()):
             await source.close()
@@ -79,18 +92,22 @@ def build_services(settings: Settings) -> Services:
             wait_for(caches.close())
         raise ConfigError(problems)
     config = engine_config(settings, watermark=watermark)
+    refines = settings.cache.refine and caches.results.tiers.any
     renderer = Renderer(
         sources=sources,
         allowed=allowed,
         pool=RenderPool(threads=render_threads(settings), queue_size=settings.server.requests_queue_size),
         defaults=intent,
-        config=config,
-        epoch=fingerprint(engine_version(), intent, config),
+        config=fast_config(config) if refines else config,
+        epoch=fingerprint(engine_version(), intent, config, *([small_config(config)] if refines else [])),
         results=caches.results,
         downloads=caches.downloads,
         bytes_in_flight=ByteBudget(settings.limits.max_bytes_in_flight),
         render_timeout_s=settings.server.render_timeout,
     )
+    refining = Refining(renderer, small_config(config)) if refines else None
+    if refining is not None:
+        renderer = dataclasses.replace(renderer, drafts=refining.refiner.offer)
     return Services(
         settings=settings,
         grammar=grammar,
@@ -101,7 +118,30 @@ def build_services(settings: Settings) -> Services:
         delivery=delivery,
         fallback=fallback,
         readiness=Readiness(),
+        refining=refining,
     )
+
+
+class Refining:
+    """What makes drafts small: a process beside this one, and the queue before it."""
+
+    def __init__(self, renderer: Renderer, config: EngineConfig) -> None:
+        self._renderer = renderer
+        self._config = config
+        self._pool = IdlePool(timeout_s=_REFINE_S)
+        self.refiner = Refiner(results=renderer.results, remake=self._remake, busy=lambda: renderer.pool.pending > 0)
+
+    async def _remake(self, job: Job) -> tuple[Rendered, str]:
+        intent = intent_of(job.plan, self._renderer.defaults)
+        blob = await self._renderer.fetch(job.plan, intent, headers={})
+        picture = await self._pool.render(
+            blob.data, intent=intent, transforms=transforms_of(job.plan), config=self._config
+        )
+        return picture, source_validator(blob)
+
+    async def close(self) -> None:
+        await self.refiner.close()
+        self._pool.close()
 
 
 def _tried(problems: list[str], make: Callable[[], T]) -> T | None:

@@ -96,7 +96,7 @@ def worker_came_back() -> None:
     _STUCK.dec()
 
 
-def refused(reason: Literal["queue", "clients", "stuck", "closing"]) -> None:
+def refused(reason: Literal["queue", "clients", "bytes", "stuck", "closing"]) -> None:
     """Count an image request that the server had no room for."""
     _REFUSALS[reason].inc()
 

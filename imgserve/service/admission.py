@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from imgserve import metrics
 from imgserve.errors import QueueFull
 
 #: A request takes tens of milliseconds, so a place is free long before this.
@@ -26,6 +27,7 @@ class Admission:
     def place(self) -> Iterator[None]:
         """Hold a place for the time of the block; raises QueueFull where none is left."""
         if self._limit and self.inside >= self._limit:
+            metrics.refused("clients")
             raise QueueFull(
                 f"This server works on {self.inside} images already; try again in a moment.",
                 retry_after_s=_RETRY_AFTER_S,
@@ -74,6 +76,7 @@ class ByteBudget:
     def check(self, size: int) -> None:
         """Refuse what is beyond the bound; one source always has room, however large it is."""
         if self._limit and self.inside and self.inside + size > self._limit:
+            metrics.refused("bytes")
             raise QueueFull(
                 "The sources of the images that are being made fill this server; try again in a moment.",
                 retry_after_s=_RETRY_AFTER_S,

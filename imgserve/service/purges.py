@@ -93,6 +93,8 @@ class Purges:
             for tiers in (self._results, self._sources):
                 if tiers.memory is not None:
                     tiers.memory.purge_now(selector)
+                # EVERYTHING says that news were lost: memory cannot be trusted then, and what lies on a disk is checked
+                # with its origin in its time. A restart of Redis would cost the whole disk otherwise.
                 if bulletin is self._fleet and selector != EVERYTHING:
                     await tiers.purge(selector)
 

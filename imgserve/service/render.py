@@ -97,6 +97,11 @@ def intent_of(plan: Plan, defaults: Intent) -> Intent:
     return reduce(lambda so_far, one: one.configure(so_far), rest, dataclasses.replace(defaults, **given))
 
 
+def transforms_of(plan: Plan) -> Sequence[Transform]:
+    """Give the options of a plan that change pixels by themselves."""
+    return [one for one in plan.ops if isinstance(one, TransformOp)]
+
+
 def fingerprint(*facts: object) -> str:
     """Hash facts that decide every result's bytes (versions, defaults, configuration) for the epoch of keys."""
     return hashlib.sha256("\n".join(map(_stable, facts)).encode()).hexdigest()[:32]
@@ -132,6 +137,8 @@ class Renderer:
     bytes_in_flight: ByteBudget
     #: Bound on one render, beside the request's own; 0 = none.
     render_timeout_s: float = 0.0
+    #: Told of results that were encoded fast; None = all encodes are final.
+    drafts: Callable[[Job], None] | None = None
     clock: Callable[[], float] = time.monotonic
 
     def key(self, plan: Plan) -> str:
@@ -178,6 +185,8 @@ class Renderer:
 
     async def _kept_answer(self, job: Job, kept: Made) -> Made | None:
         """Give what is kept, if it may be served; None where it has to be made, or its origin asked, first."""
+        if kept.draft and self.drafts is not None:
+            self.drafts(job)  # it may be older than this process
         state = self.results.state(job, kept)
         if state is State.FRESH:
             return kept
@@ -224,6 +233,8 @@ class Renderer:
                 return dataclasses.replace(again, cache=COALESCED)
             made = await self._made(job, kept)
             self.results.keep(job, made, kept, mark=mark, holding=holding)
+            if made.draft and self.drafts is not None:
+                self.drafts(job)
             return made
 
     async def _made(self, job: Job, kept: Made | None) -> Made:
@@ -249,6 +260,7 @@ class Renderer:
                 origin=blob.origin,
                 source_bytes=len(blob.data),
                 validator=source_validator(blob),
+                draft=self.drafts is not None and not picture.passthrough,
                 labels=job.labels,
             ),
             blob,
@@ -258,8 +270,10 @@ class Renderer:
         """Refuse at once what the pool would refuse; raises QueueFull or Unavailable."""
         pool = self.pool
         if pool.stuck >= pool.threads:
+            metrics.refused("stuck")
             raise Unavailable("This server cannot render at the moment.", retry_after_s=_RECYCLING_S)
         if pool.pending >= pool.threads + pool.queue_size:
+            metrics.refused("queue")
             raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
 
     async def fetch(
@@ -283,7 +297,7 @@ class Renderer:
     async def run(self, plan: Plan, intent: Intent, data: bytes, *, ends_at: float) -> Rendered:
         """Render in the pool; raises QueueFull, Unavailable, RenderTimeout and the engine's ImageError."""
         self._check_room()
-        transforms: Sequence[Transform] = [one for one in plan.ops if isinstance(one, TransformOp)]
+        transforms = transforms_of(plan)
         left_s = ends_at - self.clock()
         if left_s <= 0:
             raise RenderTimeout("The image was not ready in time; try again later.")

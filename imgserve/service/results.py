@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import time
-from collections.abc import Callable, Collection, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -142,6 +143,22 @@ class ResultCache:
                 await self.tiers.put(job.key, stored)
 
         holding.until(self.tiers.background, put)
+
+    async def replace(self, job: Job, made: Made, *, mark: int) -> None:
+        """Put a result in the place of the one that is kept, unless that was purged since `mark`."""
+        stored = to_stored(made, made.labels or job.labels, keep_s=self._rules_of(job.plan).stale_s)
+        if not await self.purges.since(mark, stored.labels):
+            await self.tiers.put(job.key, stored)
+
+    @contextlib.asynccontextmanager
+    async def refining(self, job: Job) -> AsyncIterator[bool]:
+        """Be the one process that refines a result; False where another does."""
+        async with contextlib.AsyncExitStack() as stack:
+            for one in self._locks:
+                if not await stack.enter_async_context(one.hold("refine " + job.key, wait_s=0)):
+                    yield False
+                    return
+            yield True
 
     def _remember(self, key: str, stored: Stored) -> None:
         if self.tiers.memory is not None:

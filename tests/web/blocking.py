@@ -30,7 +30,7 @@ async def block(pool: RenderPool) -> Callable[[], None]:
 
 
 async def until(true: Callable[[], bool]) -> None:
-    """Let others run until something is so; fails after ten seconds."""
-    async with asyncio.timeout(10):
+    """Let others run until something is so; fails after half a minute."""
+    async with asyncio.timeout(30):
         while not true():  # noqa: ASYNC110 - the state is that of code under test, which has no event for it
             await asyncio.sleep(0)
