@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -77,6 +77,7 @@ def build_caches(settings: Settings) -> Caches:
         from imgserve.adapters.bulletins.redis import RedisBulletin
         from imgserve.adapters.locks.redis import RedisLocks
 
+        # Its URL was tried with the store.
         locks.append(RedisLocks(cache.redis_url, timeout_s=cache.redis_timeout, lease_s=cache.lock_lease))
         fleet = RedisBulletin(cache.redis_url, timeout_s=cache.redis_timeout)
     return _caches(
@@ -133,12 +134,31 @@ def _stores(settings: Settings, folder: Path) -> list[Store]:
     if "redis" in cache.cache:
         from imgserve.adapters.stores.redis import RedisStore
 
-        made.append(
-            RedisStore(cache.redis_url, timeout_s=cache.redis_timeout, max_entry_bytes=cache.redis_max_entry_size)
-        )
+        try:
+            made.append(
+                RedisStore(cache.redis_url, timeout_s=cache.redis_timeout, max_entry_bytes=cache.redis_max_entry_size)
+            )
+        except ValueError as wrong:
+            raise ConfigError([f"IMGSERVE_REDIS_URL: {wrong}"]) from wrong
     if "s3" in cache.cache:
         made.append(_s3_store(settings))
     return made
+
+
+def cache_problems(settings: Settings) -> list[str]:
+    """Try what the caches need without opening them; gives the mistakes."""
+    if settings.cache.cache == ("off",):
+        return []
+    try:
+        folder = cache_folder(settings)
+        _stores(replace(settings, cache=replace(settings.cache, cache=_remote(settings))), folder)
+    except ConfigError as wrong:
+        return wrong.problems
+    return []
+
+
+def _remote(settings: Settings) -> tuple[str, ...]:
+    return tuple(tier for tier in settings.cache.cache if tier in ("redis", "s3"))
 
 
 def _s3_store(settings: Settings) -> Store:

@@ -17,6 +17,7 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
 from imgserve import settings as configuration
+from imgserve.app.caches import cache_problems
 from imgserve.app.hit_log import hit_log
 from imgserve.app.logs import configure_logging, log_exchange, log_problems, visible_path
 from imgserve.app.measuring import measuring
@@ -59,12 +60,14 @@ def create_app() -> Starlette:
 
 def check(settings: Settings) -> list[str]:
     """Try everything that a start does but opening the port; give all mistakes."""
+    problems: list[str] = []
     try:
-        services = build_services(settings)
+        # Each process opens its caches itself, which sweeps their folders.
+        services = build_services(settings.without_cache())
+        wait_for(services.close())
     except ConfigError as wrong:
-        return wrong.problems
-    wait_for(services.close())
-    return []
+        problems += wrong.problems
+    return problems + cache_problems(settings)
 
 
 def build_app(settings: Settings) -> Starlette:

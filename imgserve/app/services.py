@@ -29,7 +29,7 @@ from imgserve.service.admission import ByteBudget
 from imgserve.service.api_keys import ApiKeys
 from imgserve.service.readiness import Readiness
 from imgserve.service.refining import Refiner
-from imgserve.service.render import Renderer, fingerprint, intent_of, transforms_of
+from imgserve.service.render import Intents, Renderer, fingerprint, transforms_of
 from imgserve.service.results import Job
 from imgserve.service.validators import source_validator
 from imgserve.settings import Settings
@@ -97,7 +97,7 @@ def build_services(settings: Settings) -> Services:
         sources=sources,
         allowed=allowed,
         pool=RenderPool(threads=render_threads(settings), queue_size=settings.server.requests_queue_size),
-        defaults=intent,
+        intents=Intents(intent),
         config=fast_config(config) if refines else config,
         epoch=fingerprint(engine_version(), intent, config, *([small_config(config)] if refines else [])),
         results=caches.results,
@@ -132,7 +132,7 @@ class Refining:
         self.refiner = Refiner(results=renderer.results, remake=self._remake, busy=lambda: renderer.pool.pending > 0)
 
     async def _remake(self, job: Job) -> tuple[Rendered, str]:
-        intent = intent_of(job.plan, self._renderer.defaults)
+        intent = self._renderer.intent(job.plan)
         blob = await self._renderer.fetch(job.plan, intent, headers={})
         picture = await self._pool.render(
             blob.data, intent=intent, transforms=transforms_of(job.plan), config=self._config

@@ -58,7 +58,7 @@ def render(
         files,
         plan,
         folder,
-        defaults=services.renderer.defaults,
+        defaults=services.renderer.intents.defaults,
         config=services.renderer.config,
         jobs=jobs or cpu_count(),
     )
@@ -72,7 +72,7 @@ def _services_or_exit() -> Services:
     """Make what the server would work with: its grammar, presets, limits, encoders and watermark."""
     settings = settings_or_exit(key_needed=False)
     try:
-        services = build_services(settings)
+        services = build_services(settings.without_cache())
     except ConfigError as wrong:
         refuse(wrong.problems)
     wait_for(services.close())  # of its sources and threads, none is used

@@ -10,8 +10,9 @@ import base64
 import binascii
 import difflib
 import re
+from collections import OrderedDict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 from urllib.parse import quote, unquote_to_bytes
 
@@ -35,6 +36,22 @@ _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _PLAIN_SAFE: Final = "/:!$&'()*+,;=~"
 
 
+class Recipes:
+    """Options that were read lately, by their text: of a page's pictures, most share theirs."""
+
+    def __init__(self, limit: int = 1024) -> None:
+        self._limit = limit
+        self._known: OrderedDict[tuple[str, str], Plan] = OrderedDict()
+
+    def get(self, given: tuple[str, str]) -> Plan | None:
+        return self._known.get(given)
+
+    def put(self, given: tuple[str, str], recipe: Plan) -> None:
+        self._known[given] = recipe
+        if len(self._known) > self._limit:
+            self._known.popitem(last=False)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grammar:
     """The operator's side of the grammar."""
@@ -52,6 +69,8 @@ class Grammar:
     allow_security_options: bool = False
     max_options: int = 100
     max_path_length: int = 16_384
+    #: Not an argument: a copy with other permissions must not know what this one was allowed to read.
+    recipes: Recipes = field(init=False, default_factory=Recipes, compare=False, repr=False)
 
 
 def split_signature(raw_path: bytes, *, prefix: str = "") -> tuple[str, str]:
@@ -98,33 +117,45 @@ def parse(path: str, grammar: Grammar, *, hints: Sequence[Op] = ()) -> Plan:
     if len(path) > grammar.max_path_length:
         raise BadRequest(f"The URL is too long: at most {grammar.max_path_length} characters are read.", where="path")
     segments = path.split("/")
-    if segments[0] in _BASIC_GRAMMAR and not grammar.only_presets:
+    count = _options_count(segments, grammar)
+    try:
+        source, extension = _parse_source(segments[count:], grammar)
+    except BadRequest:
+        # What is wrong with an option comes first in the URL, and often is what makes the source wrong.
+        _recipe(segments[:count], "", grammar, hints=hints)
+        raise
+    given = "/".join(segments[:count]), extension
+    recipe = grammar.recipes.get(given) if not hints else None
+    if recipe is None:
+        recipe = _recipe(segments[:count], extension, grammar, hints=hints)
+        if not hints:
+            grammar.recipes.put(given, recipe)
+    return replace(recipe, source=_resolve(source, grammar))
+
+
+def _options_count(segments: Sequence[str], grammar: Grammar) -> int:
+    """Count the segments that are options: the first one without an argument starts the source."""
+    if grammar.only_presets:
+        return 1
+    if segments[0] in _BASIC_GRAMMAR:
         raise BadRequest(
             f"{segments[0]!r} is not an option: write it as resize:{segments[0]}:<width>:<height>.",
             where=segments[0],
             expected="options of the form name:argument",
         )
-    count = 1 if grammar.only_presets else _options_end(segments, grammar.separator)
-    if grammar.only_presets:
-        ops: list[Op] = [_only_presets(segments[0], grammar)]
-    else:
-        ops = parse_options(segments[:count], grammar)
-    source, extension = _parse_source(segments[count:], grammar)
+    return next((at for at, segment in enumerate(segments) if grammar.separator not in segment), len(segments))
+
+
+def _recipe(segments: Sequence[str], extension: str, grammar: Grammar, *, hints: Sequence[Op]) -> Plan:
+    """Read the options of a URL as a Plan that has no source yet."""
+    ops: list[Op] = [_only_presets(segments[0], grammar)] if grammar.only_presets else parse_options(segments, grammar)
     default = [Preset(names=("default",))] if "default" in grammar.presets else []
     given = [*default, *ops]
     everything = _expanded(given, grammar)
     if extension and not any(one.spec.name == "raw" for one in everything):
         everything.append(_parse_option("format", [extension], f"extension {extension}", grammar.catalog))
     presets = presets_used(given, grammar.presets)
-    return arrange(_resolve(source, grammar), [*hints, *everything], grammar.catalog, presets=presets)
-
-
-def _options_end(segments: Sequence[str], separator: str) -> int:
-    """Count the segments that are options: the first one without an argument starts the source."""
-    for at, segment in enumerate(segments):
-        if separator not in segment:
-            return at
-    return len(segments)
+    return arrange("", [*hints, *everything], grammar.catalog, presets=presets)
 
 
 def parse_options(segments: Sequence[str], grammar: Grammar) -> list[Op]:

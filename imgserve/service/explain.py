@@ -12,12 +12,12 @@ from imgserve.engine.layout import solve
 from imgserve.engine.load import open_source
 from imgserve.engine.tags import orientation as orientation_of
 from imgserve.plan.model import Plan
-from imgserve.service.render import Renderer, intent_of
+from imgserve.service.render import Renderer
 
 
 async def explain(renderer: Renderer, plan: Plan, *, ends_at: float) -> dict[str, Any]:
     """Describe a plan as a JSON value; the source is fetched, its header read, its pixels left alone."""
-    intent = intent_of(plan, renderer.defaults)
+    intent = renderer.intent(plan)
     blob = await renderer.fetch(plan, intent, headers={})
     deadline = Deadline(max(0.0, ends_at - renderer.clock()))
 

@@ -97,6 +97,27 @@ def intent_of(plan: Plan, defaults: Intent) -> Intent:
     return reduce(lambda so_far, one: one.configure(so_far), rest, dataclasses.replace(defaults, **given))
 
 
+class Intents:
+    """What plans want, made once for all that share their options; `defaults` are the operator's."""
+
+    def __init__(self, defaults: Intent, *, limit: int = 1024) -> None:
+        self.defaults = defaults
+        self._limit = limit
+        #: By id of the options, which plans of the same text share (plan.url.Recipes); each entry holds the options, so
+        #: that their id cannot become another's.
+        self._known: dict[tuple[int, tuple[str, ...], tuple[str, ...]], tuple[Intent, object]] = {}
+
+    def of(self, plan: Plan) -> Intent:
+        """Put what the plan says over the defaults."""
+        given = (id(plan.ops), plan.preferred, plan.enforced)
+        known = self._known.get(given)
+        if known is None:
+            known = self._known[given] = (intent_of(plan, self.defaults), plan.ops)
+            if len(self._known) > self._limit:
+                del self._known[next(iter(self._known))]
+        return known[0]
+
+
 def transforms_of(plan: Plan) -> Sequence[Transform]:
     """Give the options of a plan that change pixels by themselves."""
     return [one for one in plan.ops if isinstance(one, TransformOp)]
@@ -127,7 +148,7 @@ class Renderer:
     sources: Mapping[str, Source]
     allowed: AllowedSources
     pool: RenderPool
-    defaults: Intent
+    intents: Intents
     config: EngineConfig
     #: Changes whenever the same plan would give other bytes.
     epoch: str
@@ -140,6 +161,9 @@ class Renderer:
     #: Told of results that were encoded fast; None = all encodes are final.
     drafts: Callable[[Job], None] | None = None
     clock: Callable[[], float] = time.monotonic
+
+    def intent(self, plan: Plan) -> Intent:
+        return self.intents.of(plan)
 
     def key(self, plan: Plan) -> str:
         return plan.key(epoch=self.epoch)
@@ -165,7 +189,7 @@ class Renderer:
 
     async def answer(self, plan: Plan, condition: Condition, *, ends_at: float) -> Made | Unchanged:
         """Give the picture of a plan, or find that the client has it; `ends_at` is on the clock of `time.monotonic`."""
-        job = Job(plan=plan, key=self.key(plan), labels=labels_of(plan), ends_at=ends_at)
+        job = Job(plan=plan, key=self.key(plan), labels=labels_of(plan), ends_at=ends_at, looked_at=self.clock())
         kept = await self.results.find(job)
         if kept is not None and (found := await self._kept_answer(job, kept)) is not None:
             return _unless_known(found, condition)
@@ -175,7 +199,7 @@ class Renderer:
             if not headers:
                 # Without a 304, which needs no room, a render is likely; where it would be refused, spare the download.
                 self._check_room()
-            blob = await self.fetch(plan, intent_of(plan, self.defaults), headers=headers)
+            blob = await self.fetch(plan, self.intent(plan), headers=headers)
             if blob.origin.status == _NOT_MODIFIED:
                 return Unchanged(origin=blob.origin, validator=None)
             if condition.holds(validator := source_validator(blob), blob.origin):
@@ -238,7 +262,7 @@ class Renderer:
             return made
 
     async def _made(self, job: Job, kept: Made | None) -> Made:
-        plan, intent = job.plan, intent_of(job.plan, self.defaults)
+        plan, intent = job.plan, self.intent(job.plan)
         with self.bytes_in_flight.share() as share:
             headers = origin_condition(kept.validator) if kept is not None else {}
             blob = job.blob or await self.fetch(plan, intent, headers=headers, announce=share.expect)

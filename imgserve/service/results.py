@@ -22,6 +22,8 @@ from imgserve.service.tiers import Tiers
 
 #: Stale results that are checked at a time; more of them are checked at their next request.
 _MAX_CHECKS: Final = 32
+#: A look is good for so long: nobody makes, keeps and unlocks a result between it and a lock that is had at once.
+_LOOK_AGAIN_S: Final = 0.002
 #: Sources whose state costs a look and no download are looked at again after this time.
 _NEAR_TTL_S: Final = 1.0
 
@@ -36,6 +38,8 @@ class Job:
     labels: tuple[str, ...]
     #: On the clock of `time.monotonic`.
     ends_at: float
+    #: When it was looked for, on the clock of `time.monotonic`.
+    looked_at: float = 0.0
     #: The source, where it was downloaded already.
     blob: Blob | None = None
 
@@ -92,6 +96,8 @@ class ResultCache:
 
     async def find_again(self, job: Job, kept: Made | None) -> Made | None:
         """Look for what another process made while the lock was waited for: fresh, and not what was known before."""
+        if time.monotonic() - job.looked_at < _LOOK_AGAIN_S:
+            return None
         found = await self.find(job)
         if found is None or self.state(job, found) is not State.FRESH:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from imgserve.settings.declare import (
@@ -350,3 +350,7 @@ class Settings:
     fallback: FallbackImage = FallbackImage()
     sources: Sources = Sources()
     warnings: tuple[str, ...] = ()
+
+    def without_cache(self) -> Settings:
+        """Give the same settings for work that keeps nothing."""
+        return replace(self, cache=Cache(cache=("off",)))

@@ -11,7 +11,7 @@ from imgserve.errors import ImageError, ImgserveError, SourceError
 from imgserve.plan.model import Plan
 from imgserve.service.admission import Admission
 from imgserve.service.entry import MEMORY, Made
-from imgserve.service.render import Renderer, Unchanged, intent_of
+from imgserve.service.render import Renderer, Unchanged
 from imgserve.web.conditions import Condition, etag, read_condition
 from imgserve.web.delivery import Delivery
 from imgserve.web.exchange import Exchange
@@ -110,7 +110,7 @@ class ImageEndpoint:
         self, exchange: Exchange, plan: Plan, fallback: Fallback, error: ImgserveError
     ) -> Response:
         """Render the fallback picture by the same options; where that fails too, the first error stands."""
-        intent = intent_of(plan, self.renderer.defaults)
+        intent = self.renderer.intent(plan)
         exchange.detail = error.message
         try:
             picture = await self.renderer.run(plan, intent, fallback.data, ends_at=exchange.ends_at)

@@ -364,3 +364,21 @@ def test_every_example_prints_and_parses_back(example: str, encode: bool, gramma
     permitted = with_presets(grammar, "grid=rs:fill:600:400", allow_security_options=True)
     plan = parse(f"{example}/plain/https://example.com/a%40b%3Fc%20d.jpg", permitted)
     assert parse(write(plan, encode=encode).removeprefix("/"), permitted) == plan
+
+
+def test_a_grammar_with_other_permissions_does_not_know_what_this_one_read() -> None:
+    free = Grammar(catalog=CATALOG)
+    parse("w:10/plain/x", free)
+    with pytest.raises(OptionForbidden):
+        parse("w:10/plain/x", dataclasses.replace(free, allowed_options=frozenset(["height"])))
+
+
+def test_urls_that_share_their_options_share_what_was_read() -> None:
+    grammar = Grammar(catalog=CATALOG)
+    one, other = parse("w:10/plain/x", grammar), parse("w:10/plain/y", grammar)
+    assert one.ops is other.ops
+    assert (one.source, other.source) == ("x", "y")
+    assert parse("w:10/plain/x@png", grammar).ops != one.ops
+    for number in range(2000):
+        parse(f"w:{number + 20}/plain/x", grammar)
+    assert parse("w:10/plain/x", grammar) == one

@@ -22,7 +22,7 @@ from imgserve.service.admission import ByteBudget
 from imgserve.service.freshness import KeepingRules
 from imgserve.service.negatives import Negatives
 from imgserve.service.purges import Purges
-from imgserve.service.render import Renderer
+from imgserve.service.render import Intents, Renderer
 from imgserve.service.results import ResultCache
 from imgserve.service.source_cache import SourceCache
 from imgserve.service.tiers import Tiers
@@ -156,7 +156,7 @@ def make(
         sources={"mem": source},
         allowed=AllowedSources(),
         pool=RenderPool(threads=1, queue_size=queue_size),
-        defaults=Intent(quality=80),
+        intents=Intents(Intent(quality=80)),
         config=EngineConfig(),
         epoch="1",
         results=ResultCache(tiers=results, purges=purges, rules=rules, negatives=negatives, near=near, clock=clock),
