@@ -1,6 +1,7 @@
-"""Log lines of hits: the same as of other requests, put together fast and written a moment later, many at a time.
+"""Log lines of answers that went well: as `logging` would write them, but made faster, and written many at a time.
 
-A line through `logging` takes 40 microseconds, and a hit without one takes fewer.
+A line through `logging` takes 40 microseconds when nothing else runs, 140 between two renders; a hit without one takes
+20.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ def _pretty() -> _Line:
 
     def line(now: float, hit: Hit) -> str:
         return (
-            f"{clock.at(now)} INFO    {hit.status} GET {hit.shown} {hit.seconds * 1000:.1f}ms {hit.size}B "
+            f"{clock.at(now)} INFO    {hit.status} {hit.method} {hit.shown} {hit.seconds * 1000:.1f}ms {hit.size}B "
             f"{hit.client} {hit.request_id}\n"
         )
 
@@ -85,8 +86,9 @@ def _json() -> _Line:
         shown, client = _escaped(hit.shown), _escaped(hit.client)
         return (
             f'{{"time": "{clock.at(now)}.{int(now * 1000) % 1000:03d}Z", "level": "info", '
-            f'"message": "GET {shown} {hit.status}", "request_id": "{hit.request_id}", "method": "GET", '
-            f'"path": "{shown}", "status": {hit.status}, "ms": {hit.seconds * 1000:.1f}, "client_ip": "{client}", '
+            f'"message": "{hit.method} {shown} {hit.status}", "request_id": "{hit.request_id}", '
+            f'"method": "{hit.method}", "path": "{shown}", "status": {hit.status}, '
+            f'"ms": {hit.seconds * 1000:.1f}, "client_ip": "{client}", '
             f'"bytes": {hit.size}}}\n'
         )
 
@@ -99,8 +101,8 @@ def _structured() -> _Line:
     def line(now: float, hit: Hit) -> str:
         return (
             f"time={clock.at(now)}.{int(now * 1000) % 1000:03d}Z level=info "
-            f"message={json.dumps(f'GET {hit.shown} {hit.status}')} request_id={hit.request_id} method=GET "
-            f"path={_quoted(hit.shown)} status={hit.status} ms={hit.seconds * 1000:.1f} "
+            f"message={json.dumps(f'{hit.method} {hit.shown} {hit.status}')} request_id={hit.request_id} "
+            f"method={hit.method} path={_quoted(hit.shown)} status={hit.status} ms={hit.seconds * 1000:.1f} "
             f"client_ip={_quoted(hit.client)} bytes={hit.size}\n"
         )
 

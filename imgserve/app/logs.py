@@ -12,6 +12,7 @@ from typing import Any, Final, TextIO
 from imgserve.errors import ConfigError
 from imgserve.settings import Settings
 from imgserve.web.exchange import Exchange
+from imgserve.web.hot import Hit, LogHit
 from imgserve.web.meta import EXPLAIN
 
 access = logging.getLogger("imgserve.access")
@@ -60,9 +61,25 @@ def _without_secrets(text: str) -> str:
     return _QUERY.sub(r"\1***", text) if "?" in text or "%3" in text else text
 
 
-def log_exchange(exchange: Exchange, *, prefix: str = "") -> None:
-    """Write the line of one request; what goes wrong on our side stands out by its level."""
+def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogHit | None = None) -> None:
+    """Write the line of one request; what goes wrong on our side stands out by its level.
+
+    `fast` takes those that went well.
+    """
     status = exchange.status
+    if fast is not None and exchange.counted and status < _FIRST_CLIENT_ERROR and not exchange.detail:
+        fast(
+            Hit(
+                visible_path(exchange.raw_path, prefix=prefix, source=exchange.source),
+                status,
+                exchange.sent_bytes,
+                time.monotonic() - exchange.started,
+                exchange.client,
+                exchange.request_id,
+                exchange.method,
+            )
+        )
+        return
     level = logging.INFO if status < _FIRST_CLIENT_ERROR else logging.WARNING
     if status >= _FIRST_SERVER_ERROR:
         level = logging.ERROR

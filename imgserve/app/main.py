@@ -30,7 +30,7 @@ from imgserve.service.readiness import Readiness
 from imgserve.settings import Settings
 from imgserve.web.api import ApiEndpoint, PurgeEndpoint
 from imgserve.web.edge import Edge, EdgePolicy, Endpoint
-from imgserve.web.hot import HotPaths
+from imgserve.web.hot import HotPaths, LogHit
 from imgserve.web.image import ImageEndpoint
 from imgserve.web.meta import EXPLAIN, Explain, Health, Metrics, landing, nothing
 from imgserve.web.reading import PlanReader
@@ -91,7 +91,8 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
         source_error_ttl_s=settings.caching.source_error_ttl,
         allow_origin=settings.server.allow_origin,
     )
-    hot = _hot_paths(services, policy, prefix)
+    hits = hit_log(settings.server.log_format)
+    hot = _hot_paths(services, policy, prefix, hits)
     image = ImageEndpoint(
         reader=reader,
         renderer=services.renderer,
@@ -102,8 +103,8 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
     )
     app = Starlette(
         routes=_routes(services, reader, prefix),
-        middleware=[Middleware(Edge, policy=policy, log=functools.partial(log_exchange, prefix=prefix))],
-        lifespan=functools.partial(_lifespan, services, hot, end),
+        middleware=[Middleware(Edge, policy=policy, log=functools.partial(log_exchange, prefix=prefix, fast=hits))],
+        lifespan=functools.partial(_lifespan, services, hot, hits, end),
     )
     # Not a route: patterns match decoded paths, and an image URL is whatever no route takes.
     app.router.redirect_slashes = False
@@ -113,7 +114,7 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
     return app
 
 
-def _hot_paths(services: Services, policy: EdgePolicy, prefix: str) -> HotPaths | None:
+def _hot_paths(services: Services, policy: EdgePolicy, prefix: str, log: LogHit | None) -> HotPaths | None:
     """Make the short way, where every request that has the same path and `Accept` may have the same answer."""
     settings, caches = services.settings, services.caches
     memory = caches.results.tiers.memory
@@ -123,7 +124,7 @@ def _hot_paths(services: Services, policy: EdgePolicy, prefix: str) -> HotPaths 
         memory=memory,
         changed=caches.purges.changed,
         always=policy.headers(),
-        log=hit_log(settings.server.log_format),
+        log=log,
         shown=lambda exchange: visible_path(exchange.raw_path, prefix=prefix, source=exchange.source),
     )
 
@@ -162,7 +163,7 @@ def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRou
 
 @contextlib.asynccontextmanager
 async def _lifespan(
-    services: Services, hot: HotPaths | None, end: Callable[[], None], _app: Starlette
+    services: Services, hot: HotPaths | None, hits: LogHit | None, end: Callable[[], None], _app: Starlette
 ) -> AsyncIterator[None]:
     renderer = services.renderer
     watch = asyncio.create_task(recycle_when_stuck(renderer.pool, services.readiness, end=end))
@@ -173,6 +174,8 @@ async def _lifespan(
             yield
     finally:
         watch.cancel()
+        if hits is not None:
+            hits.flush()
         await services.close()
 
 

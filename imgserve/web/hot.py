@@ -55,7 +55,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A hit, for the log."""
+    """An answer that went well, for the log."""
 
     shown: str
     status: int
@@ -63,6 +63,7 @@ class Hit:
     seconds: float
     client: str
     request_id: str
+    method: str = "GET"
 
 
 class LogHit(Protocol):
@@ -150,10 +151,8 @@ class HotPaths:
             self._paths.popitem(last=False)
 
     def flush(self) -> None:
-        """Count and log the hits since the last time."""
+        """Count the hits since the last time."""
         self._hits.flush()
-        if self._log is not None:
-            self._log.flush()
 
 
 #: Headers of the picture itself.
