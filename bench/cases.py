@@ -40,6 +40,12 @@ CASES: Final = (
 )
 
 
+#: The same parameters as settings of this server, whose defaults are others (docs/performance.md, Encoder settings).
+IMGPROXYS_SETTINGS: Final = MappingProxyType(
+    {"IMGSERVE_PNG_FILTER": "all", "IMGSERVE_WEBP_EFFORT": "4", "IMGSERVE_AVIF_SPEED": "8"}
+)
+
+
 def cases_named(names: str) -> tuple[Case, ...]:
     """Choose cases by a list such as `jpeg,webp`; raises ValueError for a name that is none."""
     by_name = {case.format: case for case in CASES}

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from bench.cases import HEIGHT, WIDTH, Case
+from bench.cases import HEIGHT, IMGPROXYS_SETTINGS, WIDTH, Case
 from bench.load import HOST
 from bench.peers.install import peer_named
 from bench.workshop import PHOTO_NAME, REPOSITORY, WORKSHOP, free_port
 
+#: This server with imgproxy's encoder parameters, which the raw loop has, too.
 OURS: Final = "imgserve"
+#: This server as it comes.
+DEFAULTS: Final = "imgserve, its defaults"
 RAW: Final = "raw loop"
 FLOOR: Final = "floor"
 
@@ -41,16 +44,16 @@ def _numbered(source: str, n: int) -> str:
     return f"{source}?n={n}" if source.startswith("http") else source
 
 
-def imgserve(folder: Path, *, extra: Mapping[str, str] | None = None) -> Contender:
+def imgserve(folder: Path, *, name: str = OURS, extra: Mapping[str, str] = IMGPROXYS_SETTINGS) -> Contender:
     """This checkout, one worker process, caches off, no signatures; `extra` are further settings."""
     port = free_port()
 
     def target(case: Case, source: str, n: int) -> str:
         where = quote(_numbered(source, n), safe=":/") if source.startswith("http") else f"local:///{source}"
-        return f"/unsafe/rs:fill:{WIDTH}:{HEIGHT}/g:ce/cb:{n}/f:{case.format}/plain/{where}"
+        return f"/unsafe/rs:fill:{WIDTH}:{HEIGHT}/g:ce/bg:{n:06x}/f:{case.format}/plain/{where}"
 
     return Contender(
-        name=OURS,
+        name=name,
         port=port,
         command=(sys.executable, "-m", "imgserve", "serve"),
         folder=WORKSHOP,
@@ -63,7 +66,7 @@ def imgserve(folder: Path, *, extra: Mapping[str, str] | None = None) -> Contend
             "IMGSERVE_LOCAL_FILESYSTEM_ROOT": str(folder),
             "IMGSERVE_WORKERS": "1",
             "IMGSERVE_CACHE": "off",
-            **(extra or {}),
+            **extra,
         },
     )
 
@@ -158,13 +161,14 @@ def floor(folder: Path) -> Contender:
     )
 
 
-def choose(peers: tuple[str, ...], *, folder: Path, over_http: bool) -> tuple[Contender, ...]:
-    """Our server, the floor and the peers named; `folder` holds the photo."""
+def choose(peers: tuple[str, ...], *, folder: Path, over_http: bool, defaults: bool = False) -> tuple[Contender, ...]:
+    """Our server, with `defaults` once more as it comes, the floor and the peers named; `folder` holds the photo."""
     makers: dict[str, Callable[[], Contender]] = {
         "thumbor": lambda: thumbor(folder, over_http=over_http),
         "ipx": lambda: ipx(folder),
     }
-    return (imgserve(folder), floor(folder), *(makers[peer_named(name).name]() for name in peers))
+    own = (imgserve(folder), imgserve(folder, name=DEFAULTS, extra={})) if defaults else (imgserve(folder),)
+    return (*own, floor(folder), *(makers[peer_named(name).name]() for name in peers))
 
 
 def photo_source(origin_port: int | None) -> str:

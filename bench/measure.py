@@ -98,7 +98,7 @@ def measure(options: argparse.Namespace, *, over_http: bool) -> Report:
     with on_core(cores.load), origin(photo, cores.load) as origin_port:
         plan = Plan(
             cases=options.formats,
-            contenders=choose(peers, folder=photo.parent, over_http=over_http),
+            contenders=choose(peers, folder=photo.parent, over_http=over_http, defaults=options.defaults),
             concurrencies=options.concurrency,
             rounds=options.rounds,
             seconds=options.seconds,

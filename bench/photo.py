@@ -19,27 +19,29 @@ _EDGE: Final = 60.0
 _GRAIN: Final = 1.5
 _QUALITY: Final = 87
 
-
-def _noise(seed: int, cell: int, amplitude: float) -> pyvips.Image:
-    return pyvips.Image.perlin(WIDTH, HEIGHT, cell_size=cell, seed=seed) * amplitude
+Size = tuple[int, int]
 
 
-def _luminance() -> pyvips.Image:
-    light = pyvips.Image.black(WIDTH, HEIGHT) + 128
+def _noise(size: Size, seed: int, cell: int, amplitude: float) -> pyvips.Image:
+    return pyvips.Image.perlin(*size, cell_size=cell, seed=seed) * amplitude
+
+
+def _luminance(size: Size) -> pyvips.Image:
+    light = pyvips.Image.black(*size) + 128
     for seed, cell in enumerate(_OCTAVES):
-        light += _noise(seed, cell, _AMPLITUDE * (cell / _OCTAVES[0]) ** _FALL)
-    relief = _noise(101, 512, 1.0) + _noise(102, 128, 0.3) + _noise(103, 32, 0.08)
+        light += _noise(size, seed, cell, _AMPLITUDE * (cell / _OCTAVES[0]) ** _FALL)
+    relief = _noise(size, 101, 512, 1.0) + _noise(size, 102, 128, 0.3) + _noise(size, 103, 32, 0.08)
     return light + (relief > 0.12) * (_EDGE / 255) - (relief < -0.2) * (_EDGE / 255)
 
 
-def draw() -> pyvips.Image:
-    """Draw the picture: the same one on every machine with the same libvips."""
-    light = _luminance()
-    down = pyvips.Image.xyz(WIDTH, HEIGHT)[1] / HEIGHT
+def draw(size: Size = (WIDTH, HEIGHT)) -> pyvips.Image:
+    """Draw the picture, of width and height in pixels: the same one on every machine with the same libvips."""
+    light = _luminance(size)
+    down = pyvips.Image.xyz(*size)[1] / size[1]
     bands = []
     for band, (gain, slope) in enumerate(((1.05, 25), (1.0, 10), (0.9, -25))):
-        hue = _noise(201 + band, 512, 35) + _noise(301 + band, 128, 10) + _noise(401 + band, 32, 4)
-        grain = pyvips.Image.gaussnoise(WIDTH, HEIGHT, mean=0, sigma=_GRAIN, seed=501 + band)
+        hue = _noise(size, 201 + band, 512, 35) + _noise(size, 301 + band, 128, 10) + _noise(size, 401 + band, 32, 4)
+        grain = pyvips.Image.gaussnoise(*size, mean=0, sigma=_GRAIN, seed=501 + band)
         bands.append(light * gain + hue + down * slope + grain)
     red, green, blue = bands
     return red.bandjoin(green).bandjoin(blue).cast("uchar").copy(interpretation="srgb")

@@ -98,13 +98,17 @@ COLUMNS: Final[Sequence[tuple[str, Callable[[Row], str]]]] = (
 )
 
 
-def _table(rows: Sequence[Row]) -> list[str]:
-    lines = [[name for name, _ in COLUMNS], *([cell(row) for _, cell in COLUMNS] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
+def grid(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out a Markdown table whose columns line up in a terminal, too."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    lines = [head, ["-" * width for width in widths], *rows]
     return [
         "| " + " | ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)) + " |" for line in lines
     ]
+
+
+def _table(rows: Sequence[Row]) -> list[str]:
+    return grid([name for name, _ in COLUMNS], [[cell(row) for _, cell in COLUMNS] for row in rows])
 
 
 def markdown(report: Report) -> str:
@@ -129,8 +133,13 @@ def markdown(report: Report) -> str:
 
 def write(report: Report, out: Path) -> tuple[Path, Path]:
     """Write `out` with the suffixes .md and .json, whatever suffix it came with."""
+    return write_both(markdown(report), asdict(report), out)
+
+
+def write_both(text: str, data: object, out: Path) -> tuple[Path, Path]:
+    """Write what people and what programs read."""
     out.parent.mkdir(parents=True, exist_ok=True)
     as_markdown, as_json = out.with_suffix(".md"), out.with_suffix(".json")
-    as_markdown.write_text(markdown(report))
-    as_json.write_text(json.dumps(asdict(report), indent=1) + "\n")
+    as_markdown.write_text(text)
+    as_json.write_text(json.dumps(data, indent=1) + "\n")
     return as_markdown, as_json

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.cases import CASES, Case
-from bench.contenders import imgserve, photo_source
+from bench.cases import CASES, IMGPROXYS_SETTINGS, Case
+from bench.contenders import DEFAULTS, OURS, choose, imgserve, photo_source
 from imgserve.engine.intent import Intent
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.url import Grammar, parse, split_signature
@@ -30,3 +30,11 @@ def test_each_request_has_a_source_of_its_own_over_http(tmp_path: Path) -> None:
     paths = [split_signature(contender.target(CASES[0], photo_source(81), n).encode())[1] for n in (1, 2)]
     sources = [parse(path, Grammar(catalog=CATALOG)).source for path in paths]
     assert sources == ["http://127.0.0.1:81/photo.jpg?n=1", "http://127.0.0.1:81/photo.jpg?n=2"]
+
+
+def test_only_the_contender_of_that_name_has_encoder_settings_of_its_own(tmp_path: Path) -> None:
+    ours, defaults, _floor = choose((), folder=tmp_path, over_http=False, defaults=True)
+    assert (ours.name, defaults.name) == (OURS, DEFAULTS)
+    assert dict(ours.env).items() >= dict(IMGPROXYS_SETTINGS).items()
+    assert not dict(defaults.env).keys() & dict(IMGPROXYS_SETTINGS).keys()
+    assert [one.name for one in choose((), folder=tmp_path, over_http=False)] == [OURS, _floor.name]

@@ -5,13 +5,20 @@ from __future__ import annotations
 import pytest
 import pyvips
 
-from bench.cases import CASES, Case
+from bench.cases import CASES, IMGPROXYS_SETTINGS, Case
 from bench.checks import compare
 from bench.raw import render, take_turn
+from imgserve.app.engine import engine_config
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.pipeline import render as pipeline
+from imgserve.settings import load
 from imgserve.spec.values import ResizingType
+
+
+def imgproxys() -> EngineConfig:
+    """What the server under test in the benchmark is told, read as it reads it."""
+    return engine_config(load({"IMGSERVE_ALLOW_UNSIGNED": "1", **IMGPROXYS_SETTINGS}), watermark=None)
 
 
 def photo(width: int, height: int) -> bytes:
@@ -23,7 +30,7 @@ def photo(width: int, height: int) -> bytes:
 
 def ours(source: bytes, case: Case, *, width: int, height: int) -> bytes:
     intent = Intent(resizing_type=ResizingType.FILL, width=width, height=height, format=case.format)
-    return pipeline(source, intent=intent, config=EngineConfig(), deadline=Deadline(30)).data
+    return pipeline(source, intent=intent, config=imgproxys(), deadline=Deadline(30)).data
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.format)
