@@ -13,7 +13,7 @@ from imgserve.plan.model import Plan
 from imgserve.ports import Origin
 from imgserve.service.entry import Made, source_tag
 from imgserve.web.conditions import Validation, last_modified
-from imgserve.web.http import Freshness, Negotiation, cache_control, content_disposition, vary
+from imgserve.web.http import Freshness, Negotiation, cache_control, content_disposition, is_uncached, vary
 from imgserve.web.responses import Headers
 
 _FIRST_ERROR: Final = 400
@@ -55,10 +55,15 @@ class Delivery:
         return cache_control(self.freshness, now=now, expires=_expires(plan), origin=origin)
 
     def common(self, plan: Plan, origin: Origin | None, *, now: float, passing: bool = False) -> Headers:
-        """Give the headers that a picture and a 304 for it share; a `passing` picture will soon be another."""
+        """Give the headers that a picture and a 304 for it share; a `passing` picture will soon be another.
+
+        A 304 has them all: nginx would go by the year of Cache-Control after its first question otherwise.
+        """
         fresh = self.passing_cache_control if passing else functools.partial(self.cache_control, origin=origin)
+        control = fresh(plan, now=now)
         found = (
-            ("cache-control", fresh(plan, now=now)),
+            ("cache-control", control),
+            *self.for_proxy(plan, control, now=now, passing=passing),
             ("last-modified", last_modified(origin, self.validation) if origin is not None else ""),
             ("vary", vary(plan, self.negotiation)),
             ("accept-ch", "Sec-CH-DPR, Sec-CH-Width" if self.negotiation.client_hints else ""),
@@ -72,11 +77,15 @@ class Delivery:
             out.append(("x-imgserve-stale", made.stale))
         if self.tag_headers:
             out += tag_headers(plan)
-        if self.proxy_ttl_s:
-            expires = _expires(plan)
-            left = max(0, int(expires - now)) if expires > 0 else self.proxy_ttl_s
-            out.append(("x-accel-expires", "1" if made.stale or made.draft else str(min(self.proxy_ttl_s, left))))
         return tuple(out)
+
+    def for_proxy(self, plan: Plan, cache_control: str, *, now: float, passing: bool = False) -> Headers:
+        """Say how long nginx in front may keep an answer; nothing where no shared cache may keep it at all."""
+        if not self.proxy_ttl_s or is_uncached(cache_control):
+            return ()
+        expires = _expires(plan)
+        left = max(0, int(expires - now)) if expires > 0 else self.proxy_ttl_s
+        return (("x-accel-expires", "1" if passing else str(min(self.proxy_ttl_s, left))),)
 
     def passing_cache_control(self, plan: Plan, *, now: float) -> str:
         """Give Cache-Control of a picture that will soon be another: a draft, or one whose origin is down."""

@@ -147,13 +147,18 @@ def cache_control(freshness: Freshness, *, now: float, expires: int = 0, origin:
     A URL that expires in this very second gives max-age=0, never the whole time to live (imgproxy: a year).
     """
     given = _origin_freshness(origin, now) if freshness.passthrough and origin is not None else ""
-    if given and _UNCACHED.search(given):
+    if given and is_uncached(given):
         return given
     if expires <= 0:
         return given or (f"max-age={freshness.ttl_s}, public" if freshness.ttl_s else "no-cache")
     found = _MAX_AGE.search(given)
     whole = int(found[1]) if found else freshness.ttl_s
     return f"max-age={max(0, min(whole, int(expires - now)))}, public" if whole else "no-cache"
+
+
+def is_uncached(control: str) -> bool:
+    """Tell whether a Cache-Control keeps shared caches from keeping an answer, or from using it without asking."""
+    return _UNCACHED.search(control) is not None
 
 
 def _origin_freshness(origin: Origin, now: float) -> str:
