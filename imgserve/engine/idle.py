@@ -85,9 +85,14 @@ def _begin() -> None:
         signal.signal(number, signal.SIG_IGN)
     with contextlib.suppress(OSError, AttributeError):
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
-    with contextlib.suppress(OSError):
-        os.nice(19)  # where there is no idle class
+    step_behind(nice=19)  # where there is no idle class
     configure_libvips()
+
+
+def step_behind(*, nice: int) -> None:
+    """Let other processes have the CPU first."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(nice)
 
 
 def _render(

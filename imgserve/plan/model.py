@@ -29,6 +29,8 @@ class Plan:
     #: Names of the presets that it was made with, those inside of presets too; they decide nothing any more, and are
     #: what a purge finds results by.
     presets: tuple[str, ...] = field(default=(), compare=False)
+    #: These very options and their text: printed once for all plans that share them.
+    printed: tuple[tuple[Op, ...], str] | None = field(default=None, compare=False, repr=False)
 
     def get(self, kind: type[O]) -> O | None:
         """Find the option of a class, None when the request does not have it."""
@@ -42,7 +44,8 @@ class Plan:
 
     def canonical(self) -> str:
         """Print what decides the result's bytes: one text for all spellings of one request."""
-        options = "/".join(op.text() for op in self.ops)
+        known = self.printed
+        options = known[1] if known is not None and known[0] is self.ops else _print(self.ops)
         return f"{options}|{','.join(self.preferred)}|{','.join(self.enforced)}|{self.source}"
 
     def key(self, *, epoch: str) -> str:
@@ -58,9 +61,15 @@ def arrange(source: str, ops: Iterable[Op], catalog: Catalog, *, presets: Iterab
             earlier = latest.get(type(one))
             latest[type(one)] = one if earlier is None else one.merge(earlier)
     ordered = sorted(latest.values(), key=lambda one: catalog.index[type(one)])
+    effective = tuple(one for one in ordered if one.spec.stage is not Stage.DELIVERY)
     return Plan(
         source=source,
-        ops=tuple(one for one in ordered if one.spec.stage is not Stage.DELIVERY),
+        ops=effective,
         delivery=tuple(one for one in ordered if one.spec.stage is Stage.DELIVERY),
         presets=tuple(presets),
+        printed=(effective, _print(effective)),
     )
+
+
+def _print(ops: Iterable[Op]) -> str:
+    return "/".join(op.text() for op in ops)

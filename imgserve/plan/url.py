@@ -33,7 +33,7 @@ _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9_-]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 #: What may stay as it is in a printed plain source: all but "@" (format), "?" (query), "%" and "#".
-_PLAIN_SAFE: Final = "/:!$&'()*+,;=~"
+PLAIN_SAFE: Final = "/:!$&'()*+,;=~"
 
 
 class Recipes:
@@ -322,7 +322,7 @@ def write(plan: Plan, *, separator: str = ":", encode: bool = False) -> str:
     if encode:
         source = base64.urlsafe_b64encode(plan.source.encode()).rstrip(b"=").decode()
     else:
-        source = f"{PLAIN}/{quote(plan.source, safe=_PLAIN_SAFE)}"
+        source = f"{PLAIN}/{quote(plan.source, safe=PLAIN_SAFE)}"
     return "/" + "/".join([*segments, source])
 
 
