@@ -1,0 +1,1 @@
+"""What it takes to run imgserve elsewhere, and the proof that it does."""
