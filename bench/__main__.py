@@ -1,4 +1,4 @@
-"""The benchmark's command line: python -m bench cold | http | parts | encoders | warm | setup."""
+"""The benchmark's command line: python -m bench cold | http | parts | encoders | warm | setup | one of bench.bars."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from bench.bars import BARS, add_bars, measure_bar
 from bench.cases import CASES, cases_named
 from bench.checks import WrongAnswer
 from bench.encoders import CANDIDATES, WIDTHS, formats_named
@@ -43,6 +44,9 @@ def arguments() -> argparse.ArgumentParser:
         command.add_argument(
             "--defaults", action="store_true", help="add this server with its own encoder settings, not imgproxy's"
         )
+        command.add_argument(
+            "--cached", action="store_true", help="with http: add this server with the source in its cache"
+        )
         command.add_argument("--image", type=Path, help="a JPEG in place of the one the benchmark draws")
         command.add_argument("--out", type=Path, default=WORKSHOP / name, help="report, written as .md and .json")
     parts = commands.add_parser("parts", help="what lies outside libvips, part by part")
@@ -59,6 +63,7 @@ def arguments() -> argparse.ArgumentParser:
     warm.add_argument("--saved", default=tuple(SAVED), type=_spoken(saved_named), help="kinds of source, a list (all)")
     warm.add_argument("--webp-effort", default=EngineConfig().webp_effort, type=int, help="0 to 6 (the default)")
     warm.add_argument("--image", type=Path, help="a picture in place of those the benchmark draws")
+    add_bars(commands)
     commands.add_parser("setup", help="install the peers from PyPI and npm into .run/bench")
     return parser
 
@@ -110,6 +115,8 @@ def main() -> int:
             )
         )
         return 0
+    if options.command in BARS:
+        return measure_bar(options)
     try:
         report = measure(options, over_http=options.command == "http")
     except (WrongAnswer, RuntimeError) as error:

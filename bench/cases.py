@@ -42,7 +42,12 @@ CASES: Final = (
 
 #: The same parameters as settings of this server, whose defaults are others (docs/performance.md, Encoder settings).
 IMGPROXYS_SETTINGS: Final = MappingProxyType(
-    {"IMGSERVE_PNG_FILTER": "all", "IMGSERVE_WEBP_EFFORT": "4", "IMGSERVE_AVIF_SPEED": "8"}
+    {
+        "IMGSERVE_PNG_FILTER": "all",
+        "IMGSERVE_PNG_COMPRESSION": "6",
+        "IMGSERVE_WEBP_EFFORT": "4",
+        "IMGSERVE_AVIF_SPEED": "8",
+    }
 )
 
 

@@ -18,6 +18,8 @@ from bench.workshop import PHOTO_NAME, REPOSITORY, WORKSHOP, free_port
 OURS: Final = "imgserve"
 #: This server as it comes.
 DEFAULTS: Final = "imgserve, its defaults"
+#: The first again, with one source that it downloaded before.
+CACHED: Final = "imgserve, source cached"
 RAW: Final = "raw loop"
 FLOOR: Final = "floor"
 
@@ -44,13 +46,34 @@ def _numbered(source: str, n: int) -> str:
     return f"{source}?n={n}" if source.startswith("http") else source
 
 
-def imgserve(folder: Path, *, name: str = OURS, extra: Mapping[str, str] = IMGPROXYS_SETTINGS) -> Contender:
-    """This checkout, one worker process, caches off, no signatures; `extra` are further settings."""
+def _another(source: str, n: int) -> tuple[str, str]:
+    """Make it another source for our server, which drops what follows the question mark of a local one."""
+    return f"{source}?n={n}", ""
+
+
+def _same(source: str, n: int) -> tuple[str, str]:
+    """Leave the source as it is, and add an option that changes the key and nothing else: a photo covers its colour."""
+    return source, f"/bg:{n:06x}"
+
+
+def imgserve(
+    folder: Path,
+    *,
+    name: str = OURS,
+    extra: Mapping[str, str] = IMGPROXYS_SETTINGS,
+    renewed: Callable[[str, int], tuple[str, str]] = _another,
+) -> Contender:
+    """This checkout, one worker process, caches off, no signatures; `extra` are further settings.
+
+    `renewed` gives each request a key of its own, or those under way together would be made once: a cache buster is
+    not in the key. By its source, as the server remembers what it read of options, and its clients have many photos.
+    """
     port = free_port()
 
     def target(case: Case, source: str, n: int) -> str:
-        where = quote(_numbered(source, n), safe=":/") if source.startswith("http") else f"local:///{source}"
-        return f"/unsafe/rs:fill:{WIDTH}:{HEIGHT}/g:ce/bg:{n:06x}/f:{case.format}/plain/{where}"
+        renamed, option = renewed(source if source.startswith("http") else f"local:///{source}", n)
+        where = quote(renamed, safe=":/")
+        return f"/unsafe/rs:fill:{WIDTH}:{HEIGHT}/g:ce{option}/f:{case.format}/plain/{where}"
 
     return Contender(
         name=name,
@@ -161,13 +184,28 @@ def floor(folder: Path) -> Contender:
     )
 
 
-def choose(peers: tuple[str, ...], *, folder: Path, over_http: bool, defaults: bool = False) -> tuple[Contender, ...]:
-    """Our server, with `defaults` once more as it comes, the floor and the peers named; `folder` holds the photo."""
+def source_cached(folder: Path, caches: Path) -> Contender:
+    """Our server with its source cache, and with results in memory only, where every key is new."""
+    extra = {**IMGPROXYS_SETTINGS, "IMGSERVE_CACHE": "memory", "IMGSERVE_CACHE_PATH": str(caches)}
+    return imgserve(folder, name=CACHED, extra=extra, renewed=_same)
+
+
+def choose(
+    peers: tuple[str, ...], *, folder: Path, over_http: bool, defaults: bool = False, cached: Path | None = None
+) -> tuple[Contender, ...]:
+    """Our server, the floor and the peers named; `folder` holds the photo.
+
+    With `defaults` our server once more as it comes, with `cached` once more with its source kept in that folder.
+    """
     makers: dict[str, Callable[[], Contender]] = {
         "thumbor": lambda: thumbor(folder, over_http=over_http),
         "ipx": lambda: ipx(folder),
     }
-    own = (imgserve(folder), imgserve(folder, name=DEFAULTS, extra={})) if defaults else (imgserve(folder),)
+    own = [imgserve(folder)]
+    if defaults:
+        own.append(imgserve(folder, name=DEFAULTS, extra={}))
+    if cached is not None:
+        own.append(source_cached(folder, cached))
     return (*own, floor(folder), *(makers[peer_named(name).name]() for name in peers))
 
 

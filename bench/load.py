@@ -23,6 +23,8 @@ class Answer:
     status: int
     content_type: str
     body: bytes
+    #: Seconds, as the server said them.
+    retry_after: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,8 @@ class Connection:
         if "content-length" not in headers:
             raise ValueError(f"{target}: got an answer without Content-Length, expected one: {status_line}")
         body = await self._reader.readexactly(int(headers["content-length"]))
-        return Answer(int(status_line.split(" ", 2)[1]), headers.get("content-type", ""), body)
+        status = int(status_line.split(" ", 2)[1])
+        return Answer(status, headers.get("content-type", ""), body, headers.get("retry-after", ""))
 
     async def close(self) -> None:
         self._writer.close()

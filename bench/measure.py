@@ -23,7 +23,7 @@ from bench.photo import write_photo
 from bench.raw import configure, render
 from bench.report import Report, rows_of
 from bench.rounds import Bench, Plan, run_rounds, started
-from bench.workshop import PHOTO_NAME, REPOSITORY, WORKSHOP, free_port, running
+from bench.workshop import PHOTO_NAME, REPOSITORY, WORKSHOP, caches, free_port, running
 
 #: The load must be able to ask this many times as fast as the fastest contender answers.
 CLIENT_HEADROOM: Final = 10
@@ -98,7 +98,13 @@ def measure(options: argparse.Namespace, *, over_http: bool) -> Report:
     with on_core(cores.load), origin(photo, cores.load) as origin_port:
         plan = Plan(
             cases=options.formats,
-            contenders=choose(peers, folder=photo.parent, over_http=over_http, defaults=options.defaults),
+            contenders=choose(
+                peers,
+                folder=photo.parent,
+                over_http=over_http,
+                defaults=options.defaults,
+                cached=caches("source-cached") if options.cached and over_http else None,
+            ),
             concurrencies=options.concurrency,
             rounds=options.rounds,
             seconds=options.seconds,

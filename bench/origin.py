@@ -1,18 +1,22 @@
 """The origin: a process that answers every GET with the bytes of one file, at the least cost Python has.
 
 Run as `python -m bench.origin FILE PORT TYPE`. Its answers look like a static file server's, validators included.
+One whose target has `delay=<seconds>` in its query is sent that much later.
 """
 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
-from typing import cast
+from typing import Final, cast
 
 import uvloop
 
 from bench.load import HOST
+
+_DELAY: Final = re.compile(rb"[?&]delay=([0-9.]+)")
 
 
 class StaticAnswer(asyncio.Protocol):
@@ -28,8 +32,12 @@ class StaticAnswer(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         *heads, self._unread = (self._unread + data).split(b"\r\n\r\n")
-        for _ in heads:
-            self._transport.write(self._answer)
+        for head in heads:
+            delay = _DELAY.search(head) if b"delay=" in head else None
+            if delay is None:
+                self._transport.write(self._answer)
+            else:
+                asyncio.get_running_loop().call_later(float(delay[1]), self._transport.write, self._answer)
 
 
 def answer_bytes(body: bytes, content_type: str) -> bytes:

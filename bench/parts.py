@@ -76,6 +76,7 @@ def parts(services: Services, origin_port: int) -> tuple[Part, ...]:
     plan = parse(OPTIONS, grammar)
     auto = Negotiation(auto=("avif", "webp"))
     renderer = services.renderer
+    defaults = renderer.intents.defaults
     http, local = photo_source(origin_port), f"local:///{PHOTO_NAME}"
     validator = source_validator(Blob(data=b"", origin=ORIGIN))
 
@@ -93,7 +94,7 @@ def parts(services: Services, origin_port: int) -> tuple[Part, ...]:
         Part("parse a path to a Plan", lambda: parse(OPTIONS, grammar)),
         Part("write a Plan as a path", lambda: write(plan)),
         Part("key of a Plan", lambda: renderer.key(plan)),
-        Part("intent of a Plan", lambda: intent_of(plan, renderer.defaults)),
+        Part("intent of a Plan", lambda: intent_of(plan, defaults)),
         Part("negotiate by Accept", lambda: negotiate(plan, ACCEPT, auto)),
         Part("read a condition", lambda: read_condition("key", delivery.validation, None, None)),
         Part("make a request id", lambda: request_id(None)),

@@ -23,6 +23,7 @@ ImgserveError
     ├── QueueFull           429  queue_full          retry_after_s
     ├── Unavailable         503  unavailable         draining or overloaded
     ├── PurgeIncomplete     503  purge_incomplete    a tier could not be reached
+    ├── NotKept             503  not_kept            a result that is made ahead cannot be kept
     └── RenderTimeout       504  render_timeout
 
 Every error carries a status, a stable snake_case code, and one public sentence that says what to change. A bug is not
@@ -187,6 +188,13 @@ class QueueFull(LoadError):
 class Unavailable(LoadError):
     status = 503
     code = "unavailable"
+
+
+class NotKept(LoadError):
+    """Warming made a result in vain, or would: what it is for is being kept."""
+
+    status = 503
+    code = "not_kept"
 
 
 class PurgeIncomplete(LoadError):

@@ -120,6 +120,11 @@ class Selector:
 EVERYTHING = Selector("", prefix=True)
 
 
+def never() -> bool:
+    """Say no."""
+    return False
+
+
 class StoreError(Exception):
     """A store is broken, full or too slow. Its caller goes on without it; no client ever sees this."""
 
@@ -136,8 +141,12 @@ class Store(Protocol):
         """Find an entry; None when there is none, or only a broken one. Raises StoreError."""
         ...
 
-    async def put(self, key: str, stored: Stored) -> bool:
-        """Keep an entry in place of an older one; False when it is too large for this store. Raises StoreError."""
+    async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
+        """Keep an entry in place of an older one; False when it is too large for this store. Raises StoreError.
+
+        `unless` is asked, in any thread, as late as the store can; where it says yes the entry is not kept, and the
+        answer is False. A store whose purges and puts exclude each other asks it inside of that exclusion.
+        """
         ...
 
     async def delete(self, key: str) -> None:

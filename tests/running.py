@@ -62,7 +62,7 @@ def running_server(folder: Path, settings: Mapping[str, str]) -> Iterator[Runnin
     address = {} if "PORT" in settings else {"IMGSERVE_BIND": f"127.0.0.1:{port}"}
     environment = clean_environment(**{"IMGSERVE_CACHE": "off", **address, **settings})
     root = str(Path(__file__).parent.parent)
-    environment["PYTHONPATH"] = root
+    environment["PYTHONPATH"] = os.pathsep.join([*filter(None, [settings.get("PYTHONPATH")]), root])
     process = subprocess.Popen(
         command("serve"), cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -1,6 +1,4 @@
-"""The server as an ASGI app: `uvicorn --factory imgserve.app:create_app`."""
+"""The composition root: from settings to services, and to the ASGI app in `imgserve.app.main`.
 
-from imgserve.app.main import app_of, build_app, check, create_app
-from imgserve.app.services import Services, build_services
-
-__all__ = ["Services", "app_of", "build_app", "build_services", "check", "create_app"]
+Nothing is imported here: `imgserve serve` needs little of it in the process that only watches.
+"""

@@ -33,12 +33,16 @@ from imgserve.web.edge import Edge, EdgePolicy, Endpoint
 from imgserve.web.hot import HotPaths, LogHit
 from imgserve.web.image import ImageEndpoint
 from imgserve.web.meta import EXPLAIN, Explain, Health, Metrics, landing, nothing
+from imgserve.web.orders import Expansion
 from imgserve.web.reading import PlanReader
+from imgserve.web.warm import WarmEndpoint
 
 logger = logging.getLogger("imgserve")
 
 #: EX_CONFIG of sysexits.h.
 EXIT_CONFIG = 78
+#: Between signs of life of an answer that takes minutes.
+_BEAT_S = 5.0
 
 
 def create_app() -> Starlette:
@@ -155,10 +159,33 @@ def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRou
     routes += [Route(path, page) for path in dict.fromkeys(("/metrics", f"{prefix}/metrics"))]
     purge = ApiEndpoint(PurgeEndpoint(services.caches.purges), keys=services.api_keys)
     routes.append(Route(f"{prefix}/v1/purge", purge))
+    routes.append(Route(f"{prefix}/v1/warm", ApiEndpoint(_warm(services, prefix), keys=services.api_keys)))
     if server.development:
         explain = Explain(reader=reader, renderer=services.renderer, prefix=prefix)
         routes.append(Route(f"{prefix}{EXPLAIN}/{{path:path}}", Endpoint(explain, secret=server.secret)))
     return [*routes]
+
+
+def _warm(services: Services, prefix: str) -> WarmEndpoint:
+    return WarmEndpoint(
+        warmer=services.warmer,
+        expansion=expansion_of(services),
+        signer=services.signer,
+        readiness=services.readiness,
+        prefix=prefix,
+        # Well within the time that the edge gives each piece of an answer, and proxies give an answer that pauses.
+        beat_s=min(_BEAT_S, services.settings.server.timeout / 2),
+    )
+
+
+def expansion_of(services: Services) -> Expansion:
+    """Give what makes variants of a warm order, here and in `imgserve warm`."""
+    return Expansion(
+        grammar=services.grammar,
+        negotiation=services.delivery.negotiation,
+        admit=services.renderer.admit,
+        key=services.renderer.key,
+    )
 
 
 @contextlib.asynccontextmanager

@@ -32,6 +32,7 @@ from imgserve.service.refining import Refiner
 from imgserve.service.render import Intents, Renderer, fingerprint, transforms_of
 from imgserve.service.results import Job
 from imgserve.service.validators import source_validator
+from imgserve.service.warm import Warmer
 from imgserve.settings import Settings
 from imgserve.web.conditions import Validation
 from imgserve.web.delivery import Delivery
@@ -57,6 +58,7 @@ class Services:
     delivery: Delivery
     fallback: Fallback | None
     readiness: Readiness
+    warmer: Warmer
     refining: Refining | None = None
 
     async def start(self) -> None:
@@ -69,6 +71,7 @@ class Services:
         await pool.close(timeout_s=pool.grace_s)
         if self.refining is not None:
             await self.refining.close()
+        await self.warmer.close()
         await self.caches.close()
         for source in dict.fromkeys(self.renderer.sources.values()):
             await source.close()
@@ -118,6 +121,8 @@ def build_services(settings: Settings) -> Services:
         delivery=delivery,
         fallback=fallback,
         readiness=Readiness(),
+        # It answers nobody in time, so its first results are final.
+        warmer=Warmer(renderer, config=small_config(config) if refines else config),
         refining=refining,
     )
 
@@ -229,9 +234,3 @@ def render_threads(settings: Settings) -> int:
     """Give the threads of one process: as set, else its share of the CPUs."""
     server = settings.server
     return server.render_threads or max(1, cpu_count() // (server.workers or cpu_count()))
-
-
-def stop_timeout_s(settings: Settings) -> float:
-    """Give the time that running requests have to finish when the server stops."""
-    server = settings.server
-    return server.graceful_stop_timeout or 2 * server.timeout

@@ -78,16 +78,40 @@ def address_problems(settings: Settings) -> list[str]:
     return problems
 
 
-def listen(address: Address, *, variable: str = BIND) -> socket.socket:
-    """Open the port; raises ConfigError with the reason when that is not possible."""
+def reserve(address: Address, *, variable: str = BIND) -> socket.socket:
+    """Take the address, so that nobody else can; it opens when a process listens there.
+
+    Raises ConfigError with the reason when that is not possible.
+    """
     every = not address.host
     dual = every and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual or ":" in address.host else socket.AF_INET
     try:
-        return socket.create_server((address.host, address.port), family=family, backlog=BACKLOG, dualstack_ipv6=dual)
+        return _bound(address, family, dual=dual)
     except OSError as error:
         where = f"{address.host or 'all addresses'}, port {address.port}"
         raise ConfigError([f"{variable}: cannot listen on {where}: {_reason(error, variable)}"]) from error
+
+
+def listen(address: Address, *, variable: str = BIND) -> socket.socket:
+    """Take the address and open it; raises ConfigError."""
+    made = reserve(address, variable=variable)
+    made.listen(BACKLOG)
+    return made
+
+
+def _bound(address: Address, family: socket.AddressFamily, *, dual: bool) -> socket.socket:
+    """Do what socket.create_server does, but for listening."""
+    made = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family is socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if dual else 1)
+        made.bind((address.host, address.port))
+    except OSError:
+        made.close()
+        raise
+    return made
 
 
 def _reason(error: OSError, variable: str) -> str:

@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from imgserve import __version__
-from imgserve.app import check
+from imgserve.app.main import check
 from imgserve.cli.address import address_problems
 from imgserve.cli.formats import Trial, blocked_loaders, library_versions, try_formats
 from imgserve.engine.libvips import configure_libvips

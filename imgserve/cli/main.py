@@ -39,6 +39,12 @@ def _render() -> click.Command:
     return render
 
 
+def _warm() -> click.Command:
+    from imgserve.cli.warm import warm
+
+    return warm
+
+
 def _presets() -> click.Command:
     from imgserve.cli.presets import presets
 
@@ -74,6 +80,7 @@ COMMANDS: Final[dict[str, Callable[[], click.Command]]] = {
     "keygen": _keygen,
     "sign": _sign,
     "render": _render,
+    "warm": _warm,
     "presets": _presets,
     "samples": _samples,
     "doctor": _doctor,

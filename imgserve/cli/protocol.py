@@ -12,8 +12,7 @@ from typing import Any, Final, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from imgserve.web.exchange import ABORT
-from imgserve.web.hot import HotPaths
+from imgserve.web.extensions import ABORT, KnownAnswers
 
 #: The longest path that is served is a presigned URL with its options; nginx, too, takes heads of 4 x 8 KB.
 MAX_HEAD_BYTES: Final = 32 * 1024
@@ -56,7 +55,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._request_timer: TimerHandle | None = None
         self._close_timer: TimerHandle | None = None
         #: Known answers; the app has them where it runs in this server.
-        self._hot: HotPaths | None = getattr(getattr(self.app, "state", None), "hot", None)
+        self._hot: KnownAnswers | None = getattr(getattr(self.app, "state", None), "hot", None)
         #: The request that is being parsed has its answer.
         self._answered = False
 
@@ -99,7 +98,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
 
-    def _answer_now(self, hot: HotPaths) -> bool:
+    def _answer_now(self, hot: KnownAnswers) -> bool:
         """Answer a request whose answer is known, without the way through ASGI; tell whether it was."""
         parser = self.parser
         if (

@@ -13,8 +13,8 @@ from rich.filesize import decimal
 from rich.progress import track
 from rich.table import Table
 
-from imgserve.app import Services, build_services
 from imgserve.app.cpus import cpu_count
+from imgserve.app.services import Services, build_services
 from imgserve.app.sources import wait_for
 from imgserve.cli.batch import Outcome, plan_of, render_files
 from imgserve.cli.environment import refuse, settings_or_exit

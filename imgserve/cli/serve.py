@@ -1,4 +1,4 @@
-"""`imgserve serve`: check the configuration, open the port, start the processes."""
+"""`imgserve serve`: check the settings, take the address, start the processes."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from typing import Final
 import click
 import uvicorn
 
-from imgserve.app import check
 from imgserve.app.cpus import cpu_count
-from imgserve.app.services import stop_timeout_s
-from imgserve.cli.address import BACKLOG, address_of, address_problems, listen
+from imgserve.cli.address import BACKLOG, address_of, address_problems, reserve
 from imgserve.cli.counts import counting
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.cli.protocol import ConnectionBounds, bounded_protocol
@@ -22,7 +20,7 @@ from imgserve.errors import ConfigError
 from imgserve.settings import Settings
 
 #: Built again in every process: imported by name because processes are spawned, never forked (libvips has threads).
-APP: Final = "imgserve.app:create_app"
+APP: Final = "imgserve.app.main:create_app"
 
 #: M_ARENA_MAX of glibc's malloc.h, and how many arenas libvips' own checklist advises for servers.
 _M_ARENA_MAX: Final = -8
@@ -36,13 +34,13 @@ _HEALTHCHECK_S: Final = 15
 def serve() -> None:
     """Serve images until SIGTERM or Ctrl-C, then finish what was begun."""
     settings = settings_or_exit()
-    problems = check(settings)
-    problems += address_problems(settings)
-    if problems:
+    if problems := address_problems(settings):
         refuse(problems)
+    # The rest (presets, pictures, caches) is checked by the first process, before the port opens and the others start:
+    # to make all of it here as well would double the time to the first answer.
     config = uvicorn_config(settings, workers=settings.server.workers or cpu_count())
     try:
-        with listen(address_of(settings.server.bind)) as port, counting(settings) as gone:
+        with reserve(address_of(settings.server.bind)) as port, counting(settings) as gone:
             _cap_malloc_arenas()
             # One process is supervised too: it may give itself up (app.recycle), and somebody has to start the next.
             supervisor = Supervisor(config, [port], gone=gone)
@@ -67,7 +65,7 @@ def uvicorn_config(settings: Settings, *, workers: int) -> uvicorn.Config:
         server_header=False,
         proxy_headers=False,
         timeout_keep_alive=max(1, round(settings.server.keep_alive_timeout)),
-        timeout_graceful_shutdown=max(1, round(stop_timeout_s(settings))),
+        timeout_graceful_shutdown=max(1, round(settings.server.stop_timeout)),
         timeout_worker_healthcheck=_HEALTHCHECK_S,
     )
 

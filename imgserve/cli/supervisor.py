@@ -24,6 +24,9 @@ logger = logging.getLogger("imgserve")
 _PR_SET_PDEATHSIG: Final = 1
 #: What a worker needs beyond its bound for draining: closing its sources, and renders that do not come back.
 _CLOSING_S: Final = 15.0
+#: How often the processes are asked how they are, and how often the first one at the start.
+_LOOK_EVERY_S: Final = 0.5
+_FIRST_LOOK_S: Final = 0.05
 
 
 class Worker(Process):
@@ -91,10 +94,17 @@ class Supervisor(Multiprocess):
         self._pids: set[int] = set()
 
     def init_processes(self) -> None:
-        self.processes += [self._started() for _ in range(self.processes_num)]
+        # The others follow when it serves: what is wrong is told once, and nobody competes with the first answer.
+        self.processes.append(self._started())
+
+    @property
+    def _all_started(self) -> bool:
+        return len(self.processes) >= self.processes_num
 
     def keep_subprocess_alive(self) -> None:
         self._replace_lost()
+        if not self._all_started and all(isinstance(one, Worker) and one.served for one in self.processes):
+            self.processes += [self._started() for _ in range(self.processes_num - len(self.processes))]
         # By comparison: SIGHUP replaces processes too, in uvicorn's own loop.
         now = {worker.pid for worker in self.processes if worker.pid is not None}
         for pid in self._pids - now:
@@ -117,6 +127,15 @@ class Supervisor(Multiprocess):
                 return
             logger.error("process %s ended (exit code %s); another takes its place", worker.pid, worker.exitcode)
             self.processes[index] = self._started()
+
+    def run(self) -> None:
+        """Serve until told to stop, like uvicorn's; but look sooner whether the first process has begun."""
+        self.init_processes()
+        while not self.should_exit.wait(_LOOK_EVERY_S if self._all_started else _FIRST_LOOK_S):
+            self.handle_signals()
+            self.keep_subprocess_alive()
+        self.terminate_all()
+        self.join_all()
 
     def join_all(self) -> None:
         """Wait for the workers, and kill those that outstay their time: their stuck threads may hold them for ever."""

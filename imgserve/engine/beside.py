@@ -10,7 +10,7 @@ import asyncio
 import multiprocessing
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from multiprocessing.connection import Connection
 from typing import Any, Final
 
@@ -43,10 +43,10 @@ class BesideProcess:
 
     async def render(
         self, source: bytes, variants: Sequence[Variant], *, config: EngineConfig
-    ) -> AsyncIterator[Outcome]:
+    ) -> AsyncGenerator[Outcome, None]:
         """Give what `render_variants` gives, as it is made; one source at a time, and close the iterator (aclosing).
 
-        Whoever leaves early ends the process, and its work with it. Raises RenderTimeout where the process hung or died.
+        Whoever leaves early ends the process, and its work with it. Raises RenderTimeout where it hung or died.
         """
         line = self._line or self._started()
         self._sources += 1

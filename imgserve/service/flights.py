@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from imgserve.errors import ImgserveError
 
 T = TypeVar("T")
 
 
+class Since(Protocol):
+    """A point in time, see `purges.Mark`."""
+
+    def passed(self, labels: Sequence[str]) -> bool: ...
+
+
 @dataclass(slots=True, eq=False)
 class _Flight(Generic[T]):
     task: asyncio.Task[T]
+    since: Since | None
     waiters: int = 0
 
 
@@ -31,12 +38,24 @@ class Flights(Generic[T]):
     def __len__(self) -> int:
         return len(self._flights)
 
-    async def join(self, key: str, make: Callable[[], Coroutine[Any, Any, T]]) -> tuple[T, bool]:
-        """Wait for the work under `key`, which `make` begins if nobody has; also tell whether somebody had."""
+    async def join(
+        self,
+        key: str,
+        make: Callable[[], Coroutine[Any, Any, T]],
+        *,
+        since: Since | None = None,
+        labels: Sequence[str] = (),
+    ) -> tuple[T, bool]:
+        """Wait for the work under `key`, which `make` begins if nobody has; also tell whether somebody had.
+
+        Work on what was purged since it began is for those who wait for it already; who comes now begins anew.
+        """
         flight = self._flights.get(key)
+        if flight is not None and flight.since is not None and flight.since.passed(labels):
+            flight = None
         joined = flight is not None
         if flight is None:
-            flight = _Flight(asyncio.create_task(make()))
+            flight = _Flight(asyncio.create_task(make()), since)
             self._flights[key] = flight
             flight.task.add_done_callback(lambda _: self._land(key, flight))
         flight.waiters += 1

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from imgserve import metrics
 from imgserve.ports import EVERYTHING, Bulletin, Selector, StoreError
+from imgserve.service.entry import SOURCE
 from imgserve.service.negatives import Negatives
 from imgserve.service.tiers import Tiers
 
@@ -25,6 +27,27 @@ class Purged:
 
     entries: dict[str, int]
     failed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A point in time between two purges."""
+
+    _purges: Purges
+    _count: int
+
+    def passed(self, labels: Sequence[str]) -> bool:
+        """Tell whether something with these labels was purged since, as far as this process has heard."""
+        return self._purges.passed(self._count, labels)
+
+    def doubted(self, labels: Sequence[str]) -> bool:
+        """Tell, in any thread, whether that happened or may have; asked after a purge is told, it is never missed."""
+        return self._purges.changed() or self.passed(labels)
+
+    async def purged(self, labels: Sequence[str]) -> bool:
+        """Hear what there is to hear, then tell whether something with these labels was purged since."""
+        await self._purges.catch_up()
+        return self.passed(labels)
 
 
 class Purges:
@@ -49,21 +72,23 @@ class Purges:
         self._machine = machine
         self._fleet = fleet
         self._bulletins = tuple(one for one in (machine, fleet) if one is not None)
-        self._seen: deque[Selector] = deque(maxlen=_REMEMBERED)
+        #: Numbered from 1.
+        self._seen: deque[tuple[int, Selector]] = deque(maxlen=_REMEMBERED)
         self._count = 0
         self._catching_up = asyncio.Lock()
 
-    def mark(self) -> int:
-        """Give a point in time for `since`; to be taken before the source is read."""
-        return self._count
+    def mark(self) -> Mark:
+        """Give this point in time; to be taken before a source or a store is read."""
+        return Mark(self, self._count)
 
-    async def since(self, mark: int, labels: Sequence[str]) -> bool:
-        """Tell whether something with these labels was purged after `mark`, so that it must not be kept."""
-        await self.catch_up()
-        new = self._count - mark
-        if new > len(self._seen):
+    def passed(self, count: int, labels: Sequence[str]) -> bool:
+        """See `Mark.passed`."""
+        if count == self._count:
+            return False
+        seen = tuple(self._seen)  # writer threads ask too, while it grows
+        if not seen or seen[0][0] > count + 1:
             return True
-        return any(self._seen[-at].matches(labels) for at in range(1, new + 1))
+        return any(number > count and selector.matches(labels) for number, selector in seen)
 
     def changed(self) -> bool:
         """Tell whether other processes may have purged something; cheap enough for every request."""
@@ -89,36 +114,62 @@ class Purges:
             logger.warning("purges of other processes cannot be read: %s", broken)
             news = [EVERYTHING]
         for selector in news:
-            self._note(selector)
-            for tiers in (self._results, self._sources):
-                if tiers.memory is not None:
-                    tiers.memory.purge_now(selector)
-                # EVERYTHING says that news were lost: memory cannot be trusted then, and what lies on a disk is checked
-                # with its origin in its time. A restart of Redis would cost the whole disk otherwise.
-                if bulletin is self._fleet and selector != EVERYTHING:
+            self._forget(selector)
+            # EVERYTHING says that news were lost: memory cannot be trusted then, and what lies on a disk is checked
+            # with its origin in its time. A restart of Redis would cost the whole disk otherwise.
+            if bulletin is self._fleet and selector != EVERYTHING:
+                for tiers in (self._results, self._sources):
                     await tiers.purge(selector)
+                # Into memories it may have come from the disk in the meantime, here and in the other processes.
+                self._forget(selector)
+                if self._machine is not None:
+                    await self._published(self._machine, selector)
 
     async def purge(self, selector: Selector) -> Purged:
         """Forget what the selector names, everywhere."""
-        self._note(selector)
-        failed: list[str] = []
-        # Told before the stores are emptied: what another process makes of the old source must not come after.
-        for bulletin in self._bulletins:
-            try:
-                await bulletin.publish(selector)
-            except StoreError as broken:
-                logger.warning("a purge cannot be told to other processes: %s", broken)
-                failed.append("machine" if bulletin is self._machine else "fleet")
-        entries, failed_results = await self._results.purge(selector)
-        sources, failed_sources = await self._sources.purge(selector)
-        if sources:
-            entries["sources"] = sum(sources.values())
-        return Purged(entries=entries, failed=tuple(dict.fromkeys([*failed, *failed_results, *failed_sources])))
+        failed: dict[str, None] = {}
+        entries: Counter[str] = Counter()
+        # Told before the stores are emptied: what another process makes of the old source must not come after. All of
+        # it twice: the first time takes what is kept, the second what was being made of that until it was gone.
+        for _ in range(2):
+            entries.update(await self._tell(selector, failed))
+            for tiers in (self._results, self._sources):
+                counts, unreached = await tiers.purge(selector)
+                entries.update(counts)
+                failed |= dict.fromkeys(unreached)
+        # And told once more: memories were filled from the stores for as long as something was there.
+        await self._tell(selector, failed)
+        return Purged(entries=dict(entries), failed=tuple(failed))
 
-    def _note(self, selector: Selector) -> None:
+    async def _tell(self, selector: Selector, failed: dict[str, None]) -> dict[str, int]:
+        counts = self._forget(selector)
+        for bulletin, name in ((self._machine, "machine"), (self._fleet, "fleet")):
+            if bulletin is not None and name not in failed:
+                # Of a fleet, everything by a name: as news, EVERYTHING is what is told when the count was lost.
+                told = Selector(SOURCE, prefix=True) if selector == EVERYTHING and name == "fleet" else selector
+                if not await self._published(bulletin, told):
+                    failed[name] = None
+        return counts
+
+    async def _published(self, bulletin: Bulletin, selector: Selector) -> bool:
+        try:
+            await bulletin.publish(selector)
+        except StoreError as broken:
+            logger.warning("a purge cannot be told to other processes: %s", broken)
+            return False
+        return True
+
+    def _forget(self, selector: Selector) -> dict[str, int]:
+        """Note a purge, and forget in this process's memory what it names; gives the entries, by tier."""
         self._negatives.forget()  # any of them may be mended
-        self._seen.append(selector)
         self._count += 1
+        self._seen.append((self._count, selector))
+        memory = self._results.memory
+        if memory is None:
+            return {}
+        count = memory.purge_now(selector)
+        metrics.purged(memory.name, count)
+        return {memory.name: count}
 
     async def close(self) -> None:
         for bulletin in self._bulletins:

@@ -189,7 +189,14 @@ class Renderer:
 
     async def answer(self, plan: Plan, condition: Condition, *, ends_at: float) -> Made | Unchanged:
         """Give the picture of a plan, or find that the client has it; `ends_at` is on the clock of `time.monotonic`."""
-        job = Job(plan=plan, key=self.key(plan), labels=labels_of(plan), ends_at=ends_at, looked_at=self.clock())
+        job = Job(
+            plan=plan,
+            key=self.key(plan),
+            labels=labels_of(plan),
+            ends_at=ends_at,
+            looked_at=self.clock(),
+            mark=await self.results.now(),
+        )
         kept = await self.results.find(job)
         if kept is not None and (found := await self._kept_answer(job, kept)) is not None:
             return _unless_known(found, condition)
@@ -238,7 +245,9 @@ class Renderer:
             logger.info("a stale result could not be checked: %s", error.message)
 
     async def _join(self, job: Job, kept: Made | None) -> Made:
-        made, joined = await self.results.flights.join(job.key, lambda: self._make(job, kept))
+        made, joined = await self.results.flights.join(
+            job.key, lambda: self._make(job, kept), since=job.mark, labels=job.labels
+        )
         if joined:
             metrics.coalesced("process")
             return dataclasses.replace(made, cache=COALESCED)
@@ -251,12 +260,11 @@ class Renderer:
             # Where the render would be refused, the download is spared.
             self._check_room()
         async with self.results.holding(job, left_s=job.ends_at - self.clock()) as holding:
-            mark = self.results.purges.mark()
             if (again := await self.results.find_again(job, kept)) is not None:
                 metrics.coalesced("other")
                 return dataclasses.replace(again, cache=COALESCED)
             made = await self._made(job, kept)
-            self.results.keep(job, made, kept, mark=mark, holding=holding)
+            self.results.keep(job, made, kept, holding=holding)
             if made.draft and self.drafts is not None:
                 self.drafts(job)
             return made
@@ -275,7 +283,8 @@ class Renderer:
             try:
                 picture = await self.run(plan, intent, blob.data, ends_at=job.ends_at)
             except ImageError as error:
-                self.results.negatives.put(job.key, error)
+                if not job.mark.passed(job.labels):
+                    self.results.negatives.put(job.key, error)
                 raise
         return self.results.dated(
             job,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine, Sequence
@@ -17,7 +18,7 @@ from imgserve.service.flights import Background, Flights
 from imgserve.service.freshness import KeepingRules, State, fresh_s, freshened_origin
 from imgserve.service.holding import Holding
 from imgserve.service.negatives import Negatives
-from imgserve.service.purges import Purges
+from imgserve.service.purges import Mark, Purges
 from imgserve.service.tiers import Tiers
 
 #: Stale results that are checked at a time; more of them are checked at their next request.
@@ -38,6 +39,8 @@ class Job:
     labels: tuple[str, ...]
     #: On the clock of `time.monotonic`.
     ends_at: float
+    #: Before anything of it was read.
+    mark: Mark
     #: When it was looked for, on the clock of `time.monotonic`.
     looked_at: float = 0.0
     #: The source, where it was downloaded already.
@@ -72,16 +75,27 @@ class ResultCache:
         self._checks = Background(limit=_MAX_CHECKS)
         self._checking: set[str] = set()
 
+    def below_memory(self) -> ResultCache:
+        """Give the same results past this process's memory, for work that must not push out what requests ask for."""
+        other = copy.copy(self)
+        other.tiers = Tiers(self.tiers.stores, background=self.tiers.background)
+        return other
+
+    async def now(self) -> Mark:
+        """Hear of purges, and give the point in time."""
+        if self.purges.changed():
+            await self.purges.catch_up()
+        return self.purges.mark()
+
     async def find(self, job: Job) -> Made | None:
         """Look for a result that has not been purged; its `cache` names the tier that had it."""
         if not self.tiers.any:
             return None
-        if self.purges.changed():
-            await self.purges.catch_up()
+        mark = await self.now()
         tier = MEMORY
         stored = self.tiers.get_now(job.key)
         if stored is None:
-            found = await self.tiers.get(job.key)
+            found = await self.tiers.get(job.key, since=mark)
             if found is None:
                 return None
             stored, tier = found
@@ -91,7 +105,7 @@ class ResultCache:
         if missing := [label for label in job.labels if label not in stored.labels]:
             # It was made for another URL of the same picture; a purge by what this one says has to find it too.
             stored = dataclasses.replace(stored, labels=(*stored.labels, *missing))
-            self.tiers.background.start(lambda: self.tiers.put(job.key, stored))
+            self.tiers.background.start(lambda: self.tiers.put(job.key, stored, since=mark))
         return dataclasses.replace(made, cache=tier)
 
     async def find_again(self, job: Job, kept: Made | None) -> Made | None:
@@ -132,7 +146,7 @@ class ResultCache:
         origin = freshened_origin(kept.origin, blob.origin)
         return self.dated(job, dataclasses.replace(kept, origin=origin), dataclasses.replace(blob, origin=origin))
 
-    def keep(self, job: Job, made: Made, kept: Made | None, *, mark: int, holding: Holding) -> None:
+    def keep(self, job: Job, made: Made, kept: Made | None, *, holding: Holding) -> None:
         """Keep a result after the answer has gone, and the locks until then."""
         if not self.tiers.any or made.private:
             return
@@ -140,21 +154,18 @@ class ResultCache:
         stored = to_stored(made, made.labels or job.labels, keep_s=keep_s)
 
         async def put() -> None:
-            if await self.purges.since(mark, stored.labels):
-                return
-            if kept is not None and kept.picture is made.picture and self._is_near(job.plan):
+            if kept is None or kept.picture is not made.picture or not self.is_near(job.plan):
+                await self.tiers.put(job.key, stored, since=job.mark)
+            elif not await job.mark.purged(stored.labels):
                 # Found unchanged by a look: nothing that a disk, or another machine, would have to know.
                 self._remember(job.key, stored)
-            else:
-                await self.tiers.put(job.key, stored)
 
         holding.until(self.tiers.background, put)
 
-    async def replace(self, job: Job, made: Made, *, mark: int) -> None:
+    async def replace(self, job: Job, made: Made, *, mark: Mark) -> None:
         """Put a result in the place of the one that is kept, unless that was purged since `mark`."""
         stored = to_stored(made, made.labels or job.labels, keep_s=self._rules_of(job.plan).stale_s)
-        if not await self.purges.since(mark, stored.labels):
-            await self.tiers.put(job.key, stored)
+        await self.tiers.put(job.key, stored, since=mark)
 
     @contextlib.asynccontextmanager
     async def refining(self, job: Job) -> AsyncIterator[bool]:
@@ -191,9 +202,10 @@ class ResultCache:
         await self.tiers.delete(key)
 
     def _rules_of(self, plan: Plan) -> KeepingRules:
-        return self._near_rules if self._is_near(plan) else self._rules
+        return self._near_rules if self.is_near(plan) else self._rules
 
-    def _is_near(self, plan: Plan) -> bool:
+    def is_near(self, plan: Plan) -> bool:
+        """Tell whether a look at the source costs next to nothing, so that freshness is not worth writing down."""
         return scheme_of(plan.source) in self._near
 
     async def close(self, *, timeout_s: float) -> None:

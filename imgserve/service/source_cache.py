@@ -17,7 +17,7 @@ from imgserve.service.flights import Flights
 from imgserve.service.freshness import KeepingRules, fresh_s, freshened_origin
 from imgserve.service.holding import Holding
 from imgserve.service.negatives import Negatives
-from imgserve.service.purges import Purges
+from imgserve.service.purges import Mark, Purges
 from imgserve.service.tiers import Tiers
 from imgserve.service.validators import origin_condition, source_validator
 
@@ -70,31 +70,35 @@ class SourceCache:
         """Give the source, or status 304 where `headers` has a condition and the origin says that nothing changed."""
         if (known := self._negatives.get(SOURCE + url)) is not None:
             raise known
+        await self._purges.catch_up()
+        mark = self._purges.mark()
         if not self._tiers.any or source.schemes[0] in self._unkept:
-            return await self._ask(source, url, max_bytes=max_bytes, headers=headers, announce=announce)
-        kept = await self._kept(url)
+            return await self._ask(source, url, mark, max_bytes=max_bytes, headers=headers, announce=announce)
+        kept = await self._kept(url, mark)
         if kept is not None and self._is_fresh(kept):
             return _within(kept.blob, max_bytes)
         if kept is None and headers:
             # The client has the result: where the origin agrees, nobody needs the bytes.
-            answer = await self._ask(source, url, max_bytes=max_bytes, headers=headers, announce=announce)
+            answer = await self._ask(source, url, mark, max_bytes=max_bytes, headers=headers, announce=announce)
             if answer.origin.status != _NOT_MODIFIED:
-                self._keep(url, answer, self._purges.mark())
+                self._keep(url, answer, mark)
             return answer
         blob, _ = await self._flights.join(
-            f"{max_bytes} {url}", lambda: self._renewed(source, url, max_bytes, announce)
+            f"{max_bytes} {url}",
+            lambda: self._renewed(source, url, mark, max_bytes, announce),
+            since=mark,
+            labels=(SOURCE + url,),
         )
         return _within(blob, max_bytes)
 
-    async def _renewed(self, source: Source, url: str, max_bytes: int, announce: Announce) -> Blob:
+    async def _renewed(self, source: Source, url: str, mark: Mark, max_bytes: int, announce: Announce) -> Blob:
         """Download the source, or have its origin say that the kept one is still good; once in all processes."""
         async with Holding(self._locks, "source " + url, wait_s=self._lease_s) as holding:
-            mark = self._purges.mark()
-            kept = await self._kept(url)
+            kept = await self._kept(url, mark)
             if kept is not None and self._is_fresh(kept):
                 return kept.blob
             condition = origin_condition(source_validator(kept.blob)) if kept is not None else {}
-            blob = await self._ask(source, url, max_bytes=max_bytes, headers=condition, announce=announce)
+            blob = await self._ask(source, url, mark, max_bytes=max_bytes, headers=condition, announce=announce)
             if blob.origin.status == _NOT_MODIFIED and kept is not None:
                 blob = Blob(data=kept.blob.data, origin=freshened_origin(kept.blob.origin, blob.origin))
             # Nobody waits for the disk: those who want the bytes have them, the next ones find the lock taken.
@@ -102,7 +106,7 @@ class SourceCache:
             return blob
 
     async def _ask(
-        self, source: Source, url: str, *, max_bytes: int, headers: Mapping[str, str], announce: Announce
+        self, source: Source, url: str, mark: Mark, *, max_bytes: int, headers: Mapping[str, str], announce: Announce
     ) -> Blob:
         started = time.monotonic()
         scheme = source.schemes[0]
@@ -110,7 +114,7 @@ class SourceCache:
             blob = await source.fetch(url, max_bytes=max_bytes, headers=headers, announce=announce)
         except ImgserveError as error:
             metrics.source_failed(scheme, error.code)
-            if isinstance(error, SourceNotFound):
+            if isinstance(error, SourceNotFound) and not mark.passed((SOURCE + url,)):
                 self._negatives.put(SOURCE + url, error)
             raise
         metrics.source_fetched(scheme, time.monotonic() - started, len(blob.data))
@@ -121,22 +125,22 @@ class SourceCache:
     async def close(self, *, timeout_s: float) -> None:
         await self._tiers.background.close(timeout_s=timeout_s)
 
-    async def _kept(self, url: str) -> Kept | None:
-        found = await self._tiers.get(source_key(url))
+    async def _kept(self, url: str, mark: Mark) -> Kept | None:
+        found = await self._tiers.get(source_key(url), since=mark)
         return None if found is None else _read(found[0])
 
     def _is_fresh(self, kept: Kept) -> bool:
         now = self._clock()
         return kept.stored_at <= now + 60 and now < kept.fresh_until
 
-    def _keep(self, url: str, blob: Blob, mark: int) -> None:
+    def _keep(self, url: str, blob: Blob, mark: Mark) -> None:
         self._tiers.background.start(lambda: self._put(url, blob, mark))
 
-    async def _put(self, url: str, blob: Blob, mark: int) -> None:
+    async def _put(self, url: str, blob: Blob, mark: Mark) -> None:
         now = self._clock()
         fresh = fresh_s(blob.origin, self._rules, now=now)
         labels = (SOURCE + url,)
-        if fresh is None or await self._purges.since(mark, labels):
+        if fresh is None:
             return
         facts = {"stored_at": now, "fresh_until": now + fresh, "origin": origin_facts(blob.origin)}
         stored = Stored(
@@ -146,7 +150,7 @@ class SourceCache:
             # A stale one still saves the download, if its origin can be asked about it.
             expires_at=now + fresh + self._rules.stale_s,
         )
-        await self._tiers.put(source_key(url), stored)
+        await self._tiers.put(source_key(url), stored, since=mark)
 
 
 def source_key(url: str) -> str:

@@ -7,7 +7,7 @@ import logging
 import time
 from collections.abc import Sequence
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from imgserve import metrics
 from imgserve.ports import FastStore, Selector, Store, Stored, StoreError
@@ -17,8 +17,18 @@ logger = logging.getLogger(__name__)
 
 #: One warning about a broken store in this time: a dead Redis would fill the log otherwise.
 _WARN_EVERY_S: Final = 30.0
+#: News of other purges, too, make a store refuse what is put; more of them than this within one put are a flood.
+_MAX_TRIES: Final = 3
 #: Each holds one result or source in memory.
 _MAX_BACKGROUND: Final = 64
+
+
+class Since(Protocol):
+    """A point in time, see `purges.Mark`."""
+
+    def doubted(self, labels: Sequence[str]) -> bool: ...
+
+    async def purged(self, labels: Sequence[str]) -> bool: ...
 
 
 class Tiers:
@@ -45,15 +55,18 @@ class Tiers:
         _count("memory", found)
         return found
 
-    async def get(self, key: str) -> tuple[Stored, str] | None:
-        """Look through the tiers below memory; also give the name of the one that had it."""
+    async def get(self, key: str, *, since: Since) -> tuple[Stored, str] | None:
+        """Look through the tiers below memory; also give the name of the one that had it.
+
+        `since` is now, before the look: what is purged while it is read must not come into memory after that.
+        """
         for at, store in enumerate(self.stores):
             found = await self._get(store, key)
-            if found is not None:
+            if found is not None and not await since.purged(found.labels):
                 if self.memory is not None:
                     self.memory.put_now(key, found)
                 if at:
-                    self.background.start(partial(self._fill, self.stores[:at], key, found))
+                    self.background.start(partial(self._fill, self.stores[:at], key, found, since))
                 return found, store.name
         return None
 
@@ -66,19 +79,34 @@ class Tiers:
         _count(store.name, found)
         return found
 
-    async def put(self, key: str, stored: Stored) -> None:
-        """Keep it everywhere; what a store cannot take is not kept there."""
+    async def put(self, key: str, stored: Stored, *, since: Since) -> None:
+        """Keep it everywhere, unless it was purged `since`; what a store cannot take is not kept there."""
+        if await since.purged(stored.labels):
+            return
         if self.memory is not None and self.memory.put_now(key, stored):
             metrics.cache_written("memory", stored.size)
-        await self._fill(self.stores, key, stored)
+        await self._fill(self.stores, key, stored, since)
 
-    async def _fill(self, stores: Sequence[Store], key: str, stored: Stored) -> None:
+    async def _fill(self, stores: Sequence[Store], key: str, stored: Stored, since: Since) -> None:
         for store in stores:
             try:
-                if await store.put(key, stored):
-                    metrics.cache_written(store.name, stored.size)
+                await self._put(store, key, stored, since)
             except StoreError as broken:
                 self._tell(store, broken)
+
+    async def _put(self, store: Store, key: str, stored: Stored, since: Since) -> None:
+        unless = partial(since.doubted, stored.labels)
+        for _ in range(_MAX_TRIES):
+            if await since.purged(stored.labels):
+                return
+            if await store.put(key, stored, unless=unless):
+                metrics.cache_written(store.name, stored.size)
+                break
+            if not unless():  # it is too large
+                return
+        if await since.purged(stored.labels):
+            # On its way to a store that cannot ask in the last instant, while the purge went through it.
+            await store.delete(key)
 
     async def delete(self, key: str) -> None:
         """Forget one entry everywhere."""

@@ -93,6 +93,11 @@ class Server:
     )
     log_level: str = choice("debug", "info", "warn", "error", default="info", doc="the least level that is written")
 
+    @property
+    def stop_timeout(self) -> float:
+        """Seconds that running requests have to finish when the server stops."""
+        return self.graceful_stop_timeout or 2 * self.timeout
+
 
 @group
 class Caching:

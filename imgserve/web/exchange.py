@@ -12,14 +12,12 @@ from typing import Final
 from starlette.types import Receive, Scope, Send
 
 from imgserve.errors import BadRequest
+from imgserve.web.extensions import ABORT
 from imgserve.web.http import client_address, request_id
 from imgserve.web.responses import Headers, Response
 
 #: Key of the exchange in an ASGI scope.
 SCOPE_KEY: Final = "imgserve.exchange"
-
-#: ASGI extension of our server: its "abort" drops the connection with all that waits to be sent.
-ABORT: Final = "imgserve.abort"
 
 #: A body is sent in pieces of this size, so that one whose client does not read is noticed before all of it is in the
 #: server's buffer. The connection waits at 64 KB (asyncio's high-water mark), so larger pieces would bring nothing.

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from imgserve.app import Services, app_of, build_services
+from imgserve.app.main import app_of
+from imgserve.app.services import Services, build_services
 from imgserve.settings import load
 
 

@@ -53,7 +53,8 @@ def test_the_first_reason_stays() -> None:
 
 _STUCK = """
 import uvicorn
-from imgserve.app import app_of, build_services
+from imgserve.app.main import app_of
+from imgserve.app.services import build_services
 from imgserve.settings import load
 services = build_services(load({"IMGSERVE_ALLOW_UNSIGNED": "1"}))
 services.renderer.pool.stuck = services.renderer.pool.threads

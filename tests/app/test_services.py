@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from imgserve.app import build_services, check, create_app
-from imgserve.app.services import render_threads, stop_timeout_s
+from imgserve.app.main import check, create_app
+from imgserve.app.services import build_services, render_threads
 from imgserve.errors import ConfigError
 from imgserve.plan.url import parse
 from imgserve.settings import Settings, load
@@ -155,8 +155,8 @@ def test_cpus_are_shared_out_between_workers() -> None:
     assert render_threads(settings(RENDER_THREADS="3")) == 3
     assert render_threads(settings(WORKERS="256")) == 1
     assert render_threads(settings()) == 1
-    assert stop_timeout_s(settings(TIMEOUT="4")) == 8
-    assert stop_timeout_s(settings(GRACEFUL_STOP_TIMEOUT="3")) == 3
+    assert settings(TIMEOUT="4").server.stop_timeout == 8
+    assert settings(GRACEFUL_STOP_TIMEOUT="3").server.stop_timeout == 3
 
 
 def test_the_factory_ends_with_every_mistake_in_the_log(

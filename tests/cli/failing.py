@@ -10,7 +10,8 @@ from typing import NoReturn
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from imgserve.app import app_of, build_services
+from imgserve.app.main import app_of
+from imgserve.app.services import build_services
 from imgserve.engine.deadline import Deadline
 from imgserve.settings import load
 from imgserve.web.edge import Endpoint

@@ -23,13 +23,30 @@ def test_all_mistakes_are_told_together_before_the_port_opens(invoke: Invoke) ->
         assert name in result.stderr
 
 
-def test_presets_watermark_and_address_are_checked_before_the_port_opens(invoke: Invoke) -> None:
-    result = invoke(
-        "serve", IMGSERVE_PRESETS="a=widht:3", IMGSERVE_WATERMARK_PATH="/nowhere.png", IMGSERVE_BIND="nowhere"
+def test_presets_pictures_and_caches_are_checked_before_the_port_opens(tmp_path: Path) -> None:
+    port = free_port()
+    environment = clean_environment(
+        IMGSERVE_KEY=KEY,
+        IMGSERVE_SALT=SALT,
+        IMGSERVE_BIND=f"127.0.0.1:{port}",
+        IMGSERVE_PRESETS="a=widht:3",
+        IMGSERVE_WATERMARK_PATH="/nowhere.png",
+        IMGSERVE_CACHE_PATH="/proc/nowhere",
+        IMGSERVE_WORKERS="2",
     )
+    done = subprocess.run(
+        command("serve"), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 78
+    for what in ("widht", "IMGSERVE_WATERMARK_PATH", "IMGSERVE_CACHE_PATH"):
+        assert done.stderr.count(what) == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_the_address_is_checked_first(invoke: Invoke) -> None:
+    result = invoke("serve", IMGSERVE_BIND="nowhere")
     assert result.exit_code == 2
-    for what in ("widht", "IMGSERVE_WATERMARK_PATH", "IMGSERVE_BIND"):
-        assert what in result.stderr
+    assert "IMGSERVE_BIND" in result.stderr
 
 
 def test_a_port_that_is_taken_is_told(invoke: Invoke) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 
@@ -17,7 +17,7 @@ from imgserve.ops.catalog import CATALOG
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import AllowedSources
 from imgserve.plan.url import Grammar, parse
-from imgserve.ports import Announce, Blob, Origin, Selector, SourceStream, Store, Stored, StoreError, unannounced
+from imgserve.ports import Announce, Blob, Origin, Selector, SourceStream, Store, Stored, StoreError, never, unannounced
 from imgserve.service.admission import ByteBudget
 from imgserve.service.freshness import KeepingRules
 from imgserve.service.negatives import Negatives
@@ -80,7 +80,7 @@ class SlowStore:
         self._check()
         return self.entries.get(key)
 
-    async def put(self, key: str, stored: Stored) -> bool:
+    async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
         self._check()
         self.puts += 1
         self.entries[key] = stored

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from imgserve.errors import ImageRefused, QueueFull, SourceNotFound, SourceUnreachable
-from imgserve.ports import EVERYTHING, Blob, Origin, Selector
+from imgserve.ports import EVERYTHING, Blob, Origin, Selector, Stored, never
 from imgserve.service.entry import Made as Result
 from imgserve.service.render import Unchanged
 from tests.service.making import NOTHING, Has, Made, MemorySource, SlowStore, make, plan, soon
@@ -34,6 +34,29 @@ async def begin(source: MemorySource) -> AsyncIterator[Begin]:
             return made
 
         yield start
+
+
+class GatedStore(SlowStore):
+    """A store whose answers wait for a gate, if there is one."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: asyncio.Event | None = None
+        self.read = asyncio.Event()
+        self.writing = asyncio.Event()
+
+    async def get(self, key: str) -> Stored | None:
+        found = await super().get(key)
+        self.read.set()
+        if self.gate is not None and found is not None:
+            await self.gate.wait()
+        return found
+
+    async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
+        self.writing.set()
+        if self.gate is not None:
+            await self.gate.wait()
+        return await super().put(key, stored)
 
 
 async def ask(made: Made, text: str = "w:30/f:png", condition: Has = NOTHING) -> Result | Unchanged:
@@ -340,6 +363,63 @@ async def test_what_was_being_made_while_it_was_purged_is_not_kept(begin: Begin)
     assert disk.entries == sources.entries == {}
     assert made.memory is not None
     assert len(made.memory) == 0
+
+
+async def test_what_a_store_gave_while_it_was_purged_does_not_come_into_memory(begin: Begin) -> None:
+    disk = GatedStore()
+    await ask(begin(below=[disk]))
+    made = begin(below=[disk])
+    disk.gate = asyncio.Event()
+    disk.read.clear()
+    reading = asyncio.create_task(made.renderer.answer(plan("w:30/f:png"), NOTHING, ends_at=soon()))
+    await disk.read.wait()
+    await made.purges.purge(EVERYTHING)
+    disk.gate.set()
+    await reading
+    assert made.memory is not None
+    assert len(made.memory) == 0
+
+
+async def test_who_asks_after_a_purge_does_not_wait_for_what_began_before(begin: Begin) -> None:
+    made = begin(sources=SlowStore("sources"))
+    made.source.gate = asyncio.Event()
+    waiting = [asyncio.create_task(made.renderer.answer(plan("w:30"), NOTHING, ends_at=soon())) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    await made.purges.purge(Selector("source:mem://other.jpg"))
+    waiting.append(asyncio.create_task(made.renderer.answer(plan("w:30"), NOTHING, ends_at=soon())))
+    await asyncio.sleep(0.01)
+    assert len(made.source.asked) == 1
+    await made.purges.purge(Selector("source:mem://a.jpg"))
+    waiting += [asyncio.create_task(made.renderer.answer(plan("w:30"), NOTHING, ends_at=soon())) for _ in range(2)]
+    await asyncio.sleep(0.01)
+    assert len(made.source.asked) == 2
+    made.source.gate.set()
+    await asyncio.gather(*waiting)
+
+
+async def test_what_was_asked_for_by_condition_before_a_purge_is_not_kept(begin: Begin) -> None:
+    disk, sources = SlowStore(), SlowStore("sources")
+    made = begin(below=[disk], sources=sources)
+    made.source.gate = asyncio.Event()
+    waiting = asyncio.create_task(made.renderer.answer(plan("w:30"), Has('e"v0"'), ends_at=soon()))
+    await asyncio.sleep(0.01)
+    await made.purges.purge(EVERYTHING)
+    made.source.gate.set()
+    await waiting
+    await made.settle()
+    assert disk.entries == sources.entries == {}
+
+
+async def test_a_purge_that_comes_while_a_store_writes_wins(begin: Begin) -> None:
+    disk = GatedStore()
+    disk.gate = asyncio.Event()
+    made = begin(memory=False, below=[disk])
+    await made.renderer.answer(plan("w:30"), NOTHING, ends_at=soon())
+    await disk.writing.wait()
+    await made.purges.purge(EVERYTHING)
+    disk.gate.set()
+    await made.settle()
+    assert disk.entries == {}
 
 
 async def test_a_purge_tells_what_it_did_not_reach(begin: Begin) -> None:

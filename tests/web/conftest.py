@@ -12,7 +12,8 @@ import httpx
 import pytest
 from starlette.applications import Starlette
 
-from imgserve.app import Services, app_of, build_services
+from imgserve.app.main import app_of
+from imgserve.app.services import Services, build_services
 from imgserve.settings import load
 from tests.web.origin import Origin, running_origin
 from tests.web.pictures import jpeg

@@ -12,7 +12,8 @@ from starlette.types import Message, Receive, Scope, Send
 
 from imgserve.errors import ImageRefused
 from imgserve.web.edge import Edge, EdgePolicy
-from imgserve.web.exchange import ABORT, PIECE_BYTES, SCOPE_KEY, ClientGone, Exchange
+from imgserve.web.exchange import PIECE_BYTES, SCOPE_KEY, ClientGone, Exchange
+from imgserve.web.extensions import ABORT
 from imgserve.web.responses import Response, text_response
 from tests.web.blocking import block, until
 from tests.web.conftest import Start

@@ -84,12 +84,14 @@ class FileBulletin:
             length = self._sound_length(words)
             count = (words[_COUNT] + 1) & _MASK
             words[_COUNT] = count  # from here on readers know that there is something, whatever happens to the line
-            if length is None or length > MAX_LOG_BYTES:
-                self._rewrite(b"" if length is None else _newer_half(self._log.read_bytes()))
-            with self._log.open("ab") as log:
-                log.write(f"{count} {line}\n".encode())
-                words[_LENGTH] = log.tell()
-            words[_CHECK] = _check(words)
+            with contextlib.suppress(OSError):  # a full disk, say: told as EVERYTHING, which is told
+                if length is None or length > MAX_LOG_BYTES:
+                    self._rewrite(b"" if length is None else _newer_half(self._log.read_bytes()))
+                with self._log.open("ab") as log:
+                    log.write(f"{count} {line}\n".encode())
+                    log.flush()
+                    words[_LENGTH] = log.tell()
+                words[_CHECK] = _check(words)
 
     def _news(self) -> list[Selector]:
         with self._locked(fcntl.LOCK_SH) as words:

@@ -1,25 +1,25 @@
 """Store in a folder of this machine, shared by its worker processes and kept over restarts.
 
-A hit is one file read, checked and used: no index, no lock. Everything that changes the folder runs in one writer
-thread per process (disk_keeper). Uses are collected here and written to the index in batches.
+A hit is one file read, checked and used: no index, no lock. A small one that the kernel has in memory, and a miss, are
+found in the caller's thread, as long as the disk is prompt; what has to wait for the disk, in threads. Everything that
+changes the folder runs in one writer thread per process (disk_keeper). Uses are collected here and written to the index
+in batches.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Collection
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from imgserve.adapters.stores.disk_file import KEY, Broken, Stamp, load, open_entry, stamp
+from imgserve.adapters.stores.disk_file import KEY, Broken, Read, Stamp, load, open_entry, read_cached, stamp
 from imgserve.adapters.stores.disk_keeper import DiskKeeper
-from imgserve.ports import Selector, Stored, StoreError
+from imgserve.adapters.stores.disk_threads import DiskThreads
+from imgserve.ports import Selector, Stored, StoreError, never
 
 #: Reads wait for the disk, not for a processor; more would only wait in the kernel.
 READ_THREADS = 4
@@ -40,6 +40,13 @@ MAX_VERIFIED = 20_000
 #: checked again; git calls such entries racily clean.
 SETTLED_NS = 100_000_000
 
+#: What is read in the event loop at most: copying and checking that takes a tenth of a millisecond.
+DIRECT_BYTES = 128 << 10
+#: Finding a file the kernel knows takes some ten microseconds. After a look in the event loop that took longer than
+#: this, only the threads look for a while; so they do while they have been waiting for the disk for so long.
+PROMPT_S = 0.05
+WARY_S = 1.0
+
 T = TypeVar("T")
 
 _logger = logging.getLogger(__name__)
@@ -58,29 +65,41 @@ class DiskStore:
         self.name = name
         self._folder = str(folder.absolute())
         self._clock = clock
-        self._keeper = DiskKeeper(Path(self._folder), max_bytes, clock)
+        self._keeper = DiskKeeper(Path(self._folder), max_bytes, clock, self._uses)
         self._verified: dict[str, Stamp] = {}
         self._touched: dict[str, None] = {}
         self._touches_since = time.monotonic()
-        self._waiting_bytes = 0
-        self._waiting_lock = threading.Lock()
+        # Two sums, each of one thread's: their difference waits to be written.
+        self._given_bytes = 0
+        self._written_bytes = 0
+        self._wary_until = 0.0
         self._is_closed = False
         # Own threads: a disk that hangs must not take those that resolve names or read sources.
-        self._readers = ThreadPoolExecutor(READ_THREADS, thread_name_prefix="store-disk-read")
-        self._writer = ThreadPoolExecutor(1, thread_name_prefix="store-disk-write")
+        self._readers = DiskThreads(READ_THREADS, "store-disk-read")
+        self._writer = DiskThreads(1, "store-disk-write")
         self._is_working = False
         self._work()
 
     async def get(self, key: str) -> Stored | None:
-        try:
-            reading = self._readers.submit(self.read_now, key)
-        except RuntimeError as exc:
-            raise _closed() from exc
-        return await self._patient(reading, PATIENCE_S)
-
-    def read_now(self, key: str) -> Stored | None:
-        """Do what `get` does, in the caller's thread. Raises StoreError."""
         path = self._path(key)
+        if self._is_closed:
+            raise _closed()
+        began = time.monotonic()
+        if self._is_prompt(began):
+            try:
+                return self._read(key, path, read_cached)
+            except BlockingIOError:
+                pass
+            finally:
+                if time.monotonic() - began > PROMPT_S:
+                    self._wary_until = began + WARY_S
+        return await self._readers.run(partial(self._read, key, path, os.pread), PATIENCE_S)
+
+    def _is_prompt(self, now: float) -> bool:
+        return now >= self._wary_until and max(self._readers.stuck_s(), self._writer.stuck_s()) < PROMPT_S
+
+    def _read(self, key: str, path: str, read: Read) -> Stored | None:
+        """Do what `get` does. Raises StoreError; BlockingIOError for what `read_cached` is not to do."""
         try:
             handle = open_entry(path)
         except (FileNotFoundError, NotADirectoryError):
@@ -88,8 +107,12 @@ class DiskStore:
         except OSError as exc:
             raise StoreError(f"The disk store could not read: {exc}") from exc
         try:
-            stored = self._checked(handle, key)
-        except Broken:
+            stored = self._checked(handle, key, read)
+        except BlockingIOError:
+            raise
+        except Broken as exc:
+            if read is read_cached:
+                raise BlockingIOError from exc  # removing it is for the threads
             self._drop_broken(handle, path, key)
             return None
         except OSError as exc:
@@ -101,20 +124,16 @@ class DiskStore:
         self._touch(key)
         return stored
 
-    async def put(self, key: str, stored: Stored) -> bool:
+    async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
         """Keep an entry; done when its file is in place. Cancelling it leaves the entry written whole or not at all."""
         self._path(key)
-        with self._waiting_lock:
-            if self._waiting_bytes + stored.size > MAX_WAITING_BYTES and self._waiting_bytes:
-                raise StoreError("The disk store is too slow: too much waits to be written.")
-            self._waiting_bytes += stored.size
-        try:
-            writing = self._writer.submit(self._put, key, stored)
-        except RuntimeError as exc:
-            self._waited(stored.size)
-            raise _closed() from exc
-        writing.add_done_callback(lambda _: self._waited(stored.size))
-        return await self._patient(writing, PATIENCE_S)
+        waiting = self._given_bytes - self._written_bytes
+        if waiting and waiting + stored.size > MAX_WAITING_BYTES:
+            raise StoreError("The disk store is too slow: too much waits to be written.")
+        if self._is_closed:
+            raise _closed()
+        self._given_bytes += stored.size
+        return await self._writer.run(partial(self._put, key, stored, unless), PATIENCE_S)
 
     async def delete(self, key: str) -> None:
         self._path(key)
@@ -128,30 +147,32 @@ class DiskStore:
         if self._is_closed:
             return
         self._is_closed = True
-        last = self._writer.submit(self._finish)
-        self._writer.shutdown(wait=False)
-        self._readers.shutdown(wait=False, cancel_futures=True)
         try:
-            await self._patient(last, PATIENCE_S)
+            await self._writer.run(self._keeper.close, PATIENCE_S)
         except StoreError as exc:
             _logger.warning("closed in the middle: %s", exc)
+        finally:
+            self._writer.close()
+            self._readers.close()
 
     def _path(self, key: str) -> str:
         if not KEY.fullmatch(key):  # it becomes a path
             raise ValueError(f"not a key: {key!r}")
         return f"{self._folder}/{key[:2]}/{key}"
 
-    def _checked(self, handle: int, key: str) -> Stored:
+    def _checked(self, handle: int, key: str, read: Read) -> Stored:
         """Read an entry; the digest is skipped for the very file it was computed of before. Raises Broken, OSError."""
         before = os.fstat(handle)
+        if read is read_cached and before.st_size > DIRECT_BYTES:
+            raise BlockingIOError
         seen = stamp(before)
         if self._verified.get(key) == seen:
-            stored = load(handle, key, before, verify=False)
+            stored = load(handle, key, before, read, verify=False)
             if stamp(os.fstat(handle)) == seen:
                 return stored
             before = os.fstat(handle)  # edited while it was read
             seen = stamp(before)
-        stored = load(handle, key, before, verify=True)
+        stored = load(handle, key, before, read, verify=True)
         if before.st_ctime_ns < time.time_ns() - SETTLED_NS:
             if len(self._verified) >= MAX_VERIFIED:
                 self._verified.clear()
@@ -165,7 +186,7 @@ class DiskStore:
                 Path(path).unlink()
         except OSError:
             return
-        self._later(partial(self._keeper.forget_lost, key))
+        self._writer.later(partial(self._keeper.forget_lost, key))
 
     def _touch(self, key: str) -> None:
         touched = self._touched
@@ -174,13 +195,18 @@ class DiskStore:
             touched[key] = None
         if len(touched) >= TOUCHES or time.monotonic() - self._touches_since > TOUCHES_S:
             self._touches_since = time.monotonic()
-            self._later(self._flush)
+            self._writer.later(self._keeper.note_uses)
 
-    def _put(self, key: str, stored: Stored) -> bool:
-        self._flush()  # so that an eviction knows what was used
-        kept = self._keeper.put(key, stored)
-        self._work()
-        return kept
+    def _uses(self) -> Collection[str]:
+        touched, self._touched = self._touched, {}
+        return touched.copy()  # a reader may still hold the old dict
+
+    def _put(self, key: str, stored: Stored, unless: Callable[[], bool]) -> bool:
+        try:
+            return self._keeper.put(key, stored, unless)
+        finally:
+            self._written_bytes += stored.size
+            self._work()
 
     def _purge(self, selector: Selector) -> int:
         try:
@@ -188,64 +214,28 @@ class DiskStore:
         finally:
             self._work()
 
-    def _flush(self) -> None:
-        """Write the uses to the index; they are worth no failure, so an index that is busy loses them."""
-        touched, self._touched = self._touched, {}
-        if touched:
-            try:
-                self._keeper.touch(touched.copy())  # a reader may still hold the old dict
-            except StoreError as exc:
-                _logger.warning("uses of the disk store were lost: %s", exc)
-
-    def _finish(self) -> None:
-        self._flush()
-        self._keeper.close()
-
     def _work(self) -> None:
         """See that background work goes on, step by step between the puts."""
-        if not self._is_working:
+        if not self._is_working and self._keeper.has_work:
             self._is_working = True
-            self._later(self._step)
+            self._writer.later(self._step)
 
     def _step(self) -> None:
         is_more = False
         try:
-            is_more = not self._is_closed and self._keeper.step()
+            if not self._is_closed:
+                self._keeper.step()
+                is_more = self._keeper.has_work
         finally:
             self._is_working = is_more
         if is_more:
-            self._later(self._step)
-
-    def _later(self, job: Callable[[], None]) -> None:
-        """Give the writer something that nobody waits for."""
-        try:
-            self._writer.submit(job).add_done_callback(_log_failure)
-        except RuntimeError:  # closed: the next process finds it to do
-            return
+            self._writer.later(self._step)
 
     async def _write(self, job: Callable[[], T], patience_s: float) -> T:
-        try:
-            writing = self._writer.submit(job)
-        except RuntimeError as exc:
-            raise _closed() from exc
-        return await self._patient(writing, patience_s)
-
-    async def _patient(self, running: Future[T], patience_s: float) -> T:
-        try:
-            async with asyncio.timeout(patience_s):
-                return await asyncio.wrap_future(running)
-        except TimeoutError as exc:
-            raise StoreError(f"The disk store did not answer within {patience_s:g} s.") from exc
-
-    def _waited(self, size: int) -> None:
-        with self._waiting_lock:
-            self._waiting_bytes -= size
+        if self._is_closed:
+            raise _closed()
+        return await self._writer.run(job, patience_s)
 
 
 def _closed() -> StoreError:
     return StoreError("The disk store is closed.")
-
-
-def _log_failure(done: Future[None]) -> None:
-    if not done.cancelled() and (exc := done.exception()) is not None:
-        _logger.error("background work of the disk store failed: %s", exc, exc_info=exc)

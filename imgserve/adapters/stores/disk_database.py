@@ -1,27 +1,25 @@
 """The SQLite file of the disk store's index: opened, shared, and replaced by an empty one when it is broken.
 
 Replacing is safe with other processes that have the old file open: they find before their next transaction that the
-path is another file, and open that.
+path is another file, and open that. Only one process at a time is in here: it has the journal's lock (disk_index).
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import secrets
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 from imgserve.ports import StoreError
 
 #: Of the schema below. Another one found is thrown away and built again from the files.
-VERSION = 1
-#: How long another process is waited for; transactions take a millisecond.
+VERSION = 2
+#: How long somebody is waited for who looks into the index from outside, such as the command `sqlite3`.
 BUSY_S = 5.0
 CORRUPT = 11
 #: SQLite's primary result codes for a file that is not, or no longer, this index: ERROR (a table is missing), INTERNAL,
@@ -30,11 +28,11 @@ BROKEN = frozenset({1, 2, 10, CORRUPT, 14, 24, 26})
 
 # `used` counts up with every put and use in any process: an order that no change of the clock can upset.
 SCHEMA = """
-CREATE TABLE entries(key TEXT PRIMARY KEY, size INTEGER NOT NULL, used INTEGER NOT NULL, expires_at REAL NOT NULL)
+CREATE TABLE entries(key BLOB PRIMARY KEY, size INTEGER NOT NULL, used INTEGER NOT NULL, expires_at REAL NOT NULL)
     WITHOUT ROWID;
 CREATE INDEX entries_by_use ON entries(used);
 CREATE INDEX entries_by_expiry ON entries(expires_at) WHERE expires_at > 0;
-CREATE TABLE labels(label BLOB NOT NULL, key TEXT NOT NULL, PRIMARY KEY(label, key)) WITHOUT ROWID;
+CREATE TABLE labels(label BLOB NOT NULL, key BLOB NOT NULL, PRIMARY KEY(label, key)) WITHOUT ROWID;
 CREATE INDEX labels_by_key ON labels(key);
 CREATE TABLE state(total INTEGER NOT NULL, used INTEGER NOT NULL, generation TEXT NOT NULL, complete TEXT NOT NULL);
 CREATE TRIGGER entry_in AFTER INSERT ON entries BEGIN UPDATE state SET total = total + NEW.size; END;
@@ -76,9 +74,7 @@ class DiskDatabase:
             except sqlite3.Error as exc:
                 if not _is_broken(exc):
                     raise
-            with self._exclusive():
-                if self._identity == _identity(self._path):  # else another process has done it while this one waited
-                    self._throw_away()
+            self._throw_away()
             return _transaction(self._opened(), step)
         except (sqlite3.Error, OSError) as exc:
             error = DiskFull if _code(exc) == FULL or is_full(exc) else StoreError
@@ -94,15 +90,14 @@ class DiskDatabase:
         if self._db is not None and self._identity == _identity(self._path):
             return self._db
         self.close()
-        with self._exclusive():
-            try:
-                self._db = self._open()
-            except sqlite3.Error as exc:
-                if not _is_broken(exc):
-                    raise
-                self._throw_away()
-                self._db = self._open()
-            self._identity = _identity(self._path)
+        try:
+            self._db = self._open()
+        except sqlite3.Error as exc:
+            if not _is_broken(exc):
+                raise
+            self._throw_away()
+            self._db = self._open()
+        self._identity = _identity(self._path)
         return self._db
 
     def _open(self) -> sqlite3.Connection:
@@ -137,25 +132,6 @@ class DiskDatabase:
     def _unlink(self, *endings: str) -> None:
         for ending in endings:
             Path(f"{self._path}{ending}").unlink(missing_ok=True)
-
-    @contextlib.contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Keep other processes from opening or throwing away the index at the same time."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._folder / "index.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            until = time.monotonic() + BUSY_S
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > until:
-                        raise
-                    time.sleep(0.005)
-            yield
-        finally:
-            os.close(handle)
 
 
 def _transaction(db: sqlite3.Connection, step: Callable[[sqlite3.Connection], T]) -> T:

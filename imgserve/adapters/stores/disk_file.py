@@ -9,14 +9,16 @@ found from the end. A file that was cut, lengthened, edited, or put under anothe
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
+import random
 import re
-import secrets
 import stat
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import sha256
 from pathlib import Path
 
 from imgserve.ports import Stored
@@ -26,7 +28,7 @@ KEY = re.compile(r"[0-9a-f]{64}")
 TEMPORARY = re.compile(r"[0-9a-f]{64}\.[0-9a-f]{16}\.tmp")
 
 #: The last byte but one is the version of the format.
-MAGIC = b"imgsrv\x01\n"
+MAGIC = b"imgsrv\x02\n"
 DIGEST_BYTES = 32
 _TRAILER = struct.Struct("<8sQIId32s32s")
 _UNSIGNED = _TRAILER.size - DIGEST_BYTES
@@ -35,6 +37,10 @@ TAIL_BYTES = 2048
 
 #: Inode, size, mtime and ctime in nanoseconds: the same numbers, the same bytes.
 Stamp = tuple[int, int, int, int]
+
+
+#: Takes handle, length and offset, as os.pread does.
+Read = Callable[[int, int, int], bytes]
 
 
 class Broken(Exception):
@@ -70,10 +76,27 @@ def open_entry(path: str) -> int:
     return os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
 
 
-def load(handle: int, key: str, facts: os.stat_result, *, verify: bool) -> Stored:
+def read_cached(handle: int, length: int, offset: int) -> bytes:
+    """Read what the kernel has in memory; raises BlockingIOError where the disk would have to be waited for."""
+    nowait = getattr(os, "RWF_NOWAIT", None)
+    if nowait is None:  # not Linux
+        raise BlockingIOError
+    buffer = bytearray(length)
+    try:
+        count = os.preadv(handle, (buffer,), offset, nowait)
+    except OSError as exc:
+        if exc.errno != errno.EOPNOTSUPP:  # some file systems cannot tell
+            raise
+        raise BlockingIOError from exc
+    if count != length:  # a part of it, or it was cut
+        raise BlockingIOError
+    return bytes(buffer)
+
+
+def load(handle: int, key: str, facts: os.stat_result, read: Read, *, verify: bool) -> Stored:
     """Read an open entry whole; raises Broken. Without `verify` the digest is not computed."""
-    tail = _tail(handle, key, facts)
-    body = os.pread(handle, tail.body_bytes, 0)
+    tail = _tail(handle, key, facts, read)
+    body = read(handle, tail.body_bytes, 0)
     if len(body) != tail.body_bytes or (verify and _digest(body, tail.signed) != tail.digest):
         raise Broken(key)
     return Stored(meta=tail.meta, body=body, labels=_labels(tail.labels), expires_at=tail.expires_at)
@@ -84,7 +107,7 @@ def look(path: str, key: str) -> Facts:
     handle = open_entry(path)
     try:
         facts = os.fstat(handle)
-        tail = _tail(handle, key, facts)
+        tail = _tail(handle, key, facts, os.pread)
     finally:
         os.close(handle)
     return Facts(length=facts.st_size, labels=_labels(tail.labels), expires_at=tail.expires_at)
@@ -100,14 +123,13 @@ def encode(key: str, stored: Stored) -> tuple[bytes, bytes]:
 
 def write_temporary(path: str, pieces: tuple[bytes, ...]) -> str:
     """Write beside `path` what is to become it, and give its name; nothing is left behind by a failure."""
-    temporary = f"{path}.{secrets.token_hex(8)}.tmp"
+    temporary = f"{path}.{random.getrandbits(64):016x}.tmp"
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         try:
-            for piece in pieces:
-                view = memoryview(piece)
-                while view:  # a disk that fills up takes a part first, and fails the next write
-                    view = view[os.write(handle, view) :]
+            written = os.writev(handle, pieces)
+            if written != sum(map(len, pieces)):
+                _write_rest(handle, memoryview(b"".join(pieces))[written:])
         finally:
             os.close(handle)
     except BaseException:
@@ -117,11 +139,16 @@ def write_temporary(path: str, pieces: tuple[bytes, ...]) -> str:
     return temporary
 
 
-def _tail(handle: int, key: str, facts: os.stat_result) -> _Tail:
+def _write_rest(handle: int, rest: memoryview) -> None:
+    while rest:  # a disk that fills up takes a part first, and fails the next write
+        rest = rest[os.write(handle, rest) :]
+
+
+def _tail(handle: int, key: str, facts: os.stat_result, read: Read) -> _Tail:
     size = facts.st_size
     if not stat.S_ISREG(facts.st_mode) or size < _TRAILER.size:
         raise Broken(key)
-    end = os.pread(handle, TAIL_BYTES, max(0, size - TAIL_BYTES))
+    end = read(handle, min(size, TAIL_BYTES), max(0, size - TAIL_BYTES))
     if len(end) < _TRAILER.size:  # it shrank since it was measured
         raise Broken(key)
     magic, body, meta, labels, expires_at, own_key, digest = _TRAILER.unpack_from(end, len(end) - _TRAILER.size)
@@ -129,7 +156,7 @@ def _tail(handle: int, key: str, facts: os.stat_result) -> _Tail:
     if magic != MAGIC or own_key.hex() != key or body + wanted != size:
         raise Broken(key)
     if wanted > len(end):
-        end = os.pread(handle, wanted, body)
+        end = read(handle, wanted, body)
         if len(end) != wanted:
             raise Broken(key)
     start = len(end) - wanted
@@ -151,6 +178,7 @@ def _labels(text: bytes) -> tuple[str, ...]:
 
 
 def _digest(body: bytes, rest: bytes) -> bytes:
-    whole = blake2b(body, digest_size=DIGEST_BYTES)
+    # With the processor's own instructions (x86 since 2017 and 2021, ARM servers all) twice as fast as BLAKE2b.
+    whole = sha256(body)
     whole.update(rest)
     return whole.digest()

@@ -1,11 +1,12 @@
 """What changes the disk store: puts, deletes, purges, eviction, and the sweep that brings files and index together.
 
-All of it runs in one thread per process. Processes meet in the index's transactions.
+All of it runs in one thread per process. Processes meet at the journal's lock.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import random
 import time
@@ -14,8 +15,9 @@ from pathlib import Path
 
 from imgserve.adapters.stores.disk_database import DiskFull, is_full
 from imgserve.adapters.stores.disk_file import KEY, TEMPORARY, Broken, encode, look, write_temporary
-from imgserve.adapters.stores.disk_index import DiskIndex, Row, State
-from imgserve.ports import EVERYTHING, Selector, Stored, StoreError
+from imgserve.adapters.stores.disk_index import DiskIndex
+from imgserve.adapters.stores.disk_journal import Row
+from imgserve.ports import EVERYTHING, Selector, Stored, StoreError, never
 
 #: One entry above this share of the budget would throw out too much for one picture.
 LARGEST_SHARE = 4
@@ -30,24 +32,37 @@ EVICT_STEP = 256
 ADOPT_STEP = 128
 #: After a sweep that failed.
 RETRY_S = 30.0
+#: A process puts this share of the budget before it looks again what all of them have put; about a percent of it is
+#: what the total may be wrong by.
+UNSEEN_SHARE = 128
+#: What SQLite is given at a time to get on with, where it cannot even be opened on a full disk.
+SPARE_BYTES = 1 << 20
+#: The journal is taken over at this length, some 500 puts: 15 ms, for which a put or a purge waits.
+JOURNAL_BYTES = 128 << 10
 
 FOLDERS = tuple(f"{number:02x}" for number in range(256))
 
+_logger = logging.getLogger(__name__)
+
 
 class DiskKeeper:
-    """Not safe for threads: one thread only."""
+    """Not safe for threads: one thread only. `uses` gives the keys used since it was last asked, the latest last."""
 
-    def __init__(self, folder: Path, max_bytes: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, folder: Path, max_bytes: int, clock: Callable[[], float], uses: Callable[[], Collection[str]]
+    ) -> None:
         self._folder = folder
         self._max_bytes = max_bytes
         self._goal = max_bytes * EVICT_TO_PERCENT // 100
         self._clock = clock
-        self._index = DiskIndex(folder)
+        self._uses = uses
+        self._index = DiskIndex(folder, self._labels_of)
+        self._unseen_left = 0
         self._sweep: Iterator[None] | None = self._sweeping()
         self._is_evicting = False
         self._retry_at = 0.0
 
-    def put(self, key: str, stored: Stored) -> bool:
+    def put(self, key: str, stored: Stored, unless: Callable[[], bool] = never) -> bool:
         pieces = encode(key, stored)
         length = sum(map(len, pieces))
         path = self._path(key)
@@ -56,21 +71,18 @@ class DiskKeeper:
             return False
         row = Row(key=key, size=_on_disk(length), expires_at=stored.expires_at, labels=stored.labels)
         try:
-            state = self._place(path, pieces, row)
+            kept = self._place(path, pieces, row, unless)
         except DiskFull:
             self._make_room(row.size)
-            state = self._place(path, pieces, row)
-        if state.total > self._max_bytes:
-            self._is_evicting = True
-            self._evict()
-        if self._sweep is None and not state.complete and time.monotonic() >= self._retry_at:
-            self._sweep = self._sweeping()
-        return True
+            kept = self._place(path, pieces, row, unless)
+        if not kept:
+            self.delete(key)  # an older one is purged, or was to be replaced
+        return kept
 
     def delete(self, key: str) -> None:
         """Remove the file first: whatever becomes of the index, the entry is gone."""
         self._unlink_surely(key)
-        self._index.remove([key], self._unlink)
+        self._removed([key])
 
     def forget_lost(self, key: str) -> None:
         """Forget the row of a file that a reader found broken and removed."""
@@ -78,6 +90,14 @@ class DiskKeeper:
             self._index.remove([key], self._unlink)
 
     def purge(self, selector: Selector) -> int:
+        try:
+            return self._purge_by_index(selector)
+        except DiskFull:
+            # The index cannot even be read where there is no room to take over the journal. Its lock was held: a put
+            # that did not know of the purge is in place by now.
+            return self._purge_by_files(selector)
+
+    def _purge_by_index(self, selector: Selector) -> int:
         if selector == EVERYTHING:
             return sum(map(self._empty, FOLDERS))
         if not self._index.state().complete:
@@ -90,11 +110,35 @@ class DiskKeeper:
                 raise StoreError(f"The disk store could not be searched: {exc}") from exc
         return self._remove(self._index.labelled(selector))
 
-    def touch(self, keys: Collection[str]) -> None:
-        self._index.touch(keys)
+    def _purge_by_files(self, selector: Selector) -> int:
+        """Remove what says of itself that it is meant; rows and lines may lack their files."""
+        gone = 0
+        for name in FOLDERS:
+            try:
+                keys, _ = self._listed(name)
+            except OSError as exc:
+                raise StoreError(f"The disk store could not be searched: {exc}") from exc
+            for key in keys:
+                labels = self._labels_of(key)
+                if labels is None or selector.matches(labels):  # without any it is broken, or gone
+                    gone += self._unlink_surely(key)
+        return gone
 
-    def step(self) -> bool:
-        """Do a bounded piece of what is left to do, and tell whether there is more of it."""
+    def note_uses(self) -> None:
+        """Write the uses to the index; they are worth no failure, so an index that is busy loses them."""
+        used = self._uses()
+        if used:
+            try:
+                self._index.touch(used)
+            except StoreError as exc:
+                _logger.warning("uses of the disk store were lost: %s", exc)
+
+    @property
+    def has_work(self) -> bool:
+        return self._is_evicting or self._sweep is not None
+
+    def step(self) -> None:
+        """Do a bounded piece of what is left to do."""
         if self._is_evicting:
             self._evict()
         elif self._sweep is not None:
@@ -106,9 +150,9 @@ class DiskKeeper:
                 self._sweep = None
                 self._retry_at = time.monotonic() + RETRY_S
                 raise
-        return self._is_evicting or self._sweep is not None
 
     def close(self) -> None:
+        self.note_uses()
         self._index.close()
 
     def _path(self, key: str) -> str:
@@ -130,46 +174,82 @@ class DiskKeeper:
             raise StoreError("The disk store could not delete a file.")
         return True
 
-    def _place(self, path: str, pieces: tuple[bytes, ...], row: Row) -> State:
-        """Write an entry's file and its row; a failure leaves no temporary file."""
+    def _place(self, path: str, pieces: tuple[bytes, ...], row: Row, unless: Callable[[], bool]) -> bool:
+        """Write an entry's file and note it, False where `unless` forbids it; a failure leaves no temporary file."""
+        temporary = self._written(path, pieces)
+        journal_bytes = None
         try:
-            try:
-                temporary = write_temporary(path, pieces)
-            except FileNotFoundError:
-                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                temporary = write_temporary(path, pieces)
-            try:
-                self._index.intend(row)
-                Path(temporary).replace(path)
-            except BaseException:
+            journal_bytes = self._index.put(row, unless, lambda: os.rename(temporary, path))  # noqa: PTH104
+        finally:
+            if journal_bytes is None:
                 with contextlib.suppress(OSError):
                     Path(temporary).unlink()
-                raise
+        if journal_bytes is None:
+            return False
+        self._unseen_left -= row.size
+        if self._unseen_left < 0 or journal_bytes > JOURNAL_BYTES:
+            self._look()
+        return True
+
+    def _written(self, path: str, pieces: tuple[bytes, ...]) -> str:
+        try:
+            try:
+                return write_temporary(path, pieces)
+            except FileNotFoundError:
+                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                return write_temporary(path, pieces)
         except OSError as exc:
             error = DiskFull if is_full(exc) else StoreError
             raise error(f"The disk store could not write: {exc}") from exc
-        return self._index.settle(row)
+
+    def _look(self) -> None:
+        """See what all processes have put, and evict what is too much."""
+        state = self._index.state()
+        self._unseen_left = min(self._max_bytes - state.total, self._max_bytes // UNSEEN_SHARE)
+        if state.total > self._max_bytes:
+            self._evict()
+        if self._sweep is None and not state.complete and time.monotonic() >= self._retry_at:
+            self._sweep = self._sweeping()
 
     def _make_room(self, size: int) -> None:
         """Evict the oldest where the disk is smaller than the budget, or others have filled it."""
+        self.note_uses()
         for _ in range(2):
             # Twice: SQLite may lack room to note what went, and has it after that.
             with contextlib.suppress(DiskFull):
-                goal = self._index.state().total - 2 * size
-                self._index.shrink(goal, self._clock(), EVICT_STEP, self._unlink)
+                self._index.shrink(lambda _: 2 * size, self._clock(), EVICT_STEP, self._unlink)
                 return
+            self._drop_any(2 * size + SPARE_BYTES)
+
+    def _drop_any(self, wanted: int) -> None:
+        """Remove files whichever they are: where the index has no room to be opened, it cannot say which are oldest."""
+        for name in random.sample(FOLDERS, len(FOLDERS)):
+            with contextlib.suppress(OSError):
+                for key in self._listed(name)[0]:
+                    length = Path(self._path(key)).stat().st_size
+                    if self._unlink(key):
+                        wanted -= _on_disk(length)
+                    if wanted <= 0:
+                        return
 
     def _evict(self) -> None:
-        self._is_evicting = False  # an error ends it; the next put begins it again
-        gone, excess = self._index.shrink(self._goal, self._clock(), EVICT_STEP, self._unlink)
+        self._is_evicting = False  # an error ends it; the next look begins it again
+        self.note_uses()
+        gone, excess = self._index.shrink(lambda total: total - self._goal, self._clock(), EVICT_STEP, self._unlink)
         self._is_evicting = gone > 0 and excess > 0
 
     def _remove(self, keys: Collection[str]) -> int:
         waiting = sorted(keys)
-        return sum(
-            self._index.remove(waiting[at : at + EVICT_STEP], self._unlink_surely)
-            for at in range(0, len(waiting), EVICT_STEP)
-        )
+        return sum(self._removed(waiting[at : at + EVICT_STEP]) for at in range(0, len(waiting), EVICT_STEP))
+
+    def _removed(self, keys: Collection[str]) -> int:
+        try:
+            return self._index.remove(keys, self._unlink_surely)
+        except DiskFull:
+            # No room to note it. What counts is that the files go; evictions and sweeps find rows that have none.
+            for key in keys:
+                self._unlink_surely(key)
+            return len(keys)
 
     def _empty(self, name: str) -> int:
         """Remove all entries of one folder, with or without a row."""
@@ -208,6 +288,12 @@ class DiskKeeper:
             yield
         self._index.complete(generation)
         self._is_evicting = self._index.state().total > self._max_bytes
+
+    def _labels_of(self, key: str) -> tuple[str, ...] | None:
+        try:
+            return look(self._path(key), key).labels
+        except (Broken, OSError):
+            return None
 
     def _adopt(self, keys: list[str]) -> None:
         rows = []

@@ -10,7 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
-from imgserve.ports import EVERYTHING, Selector, Stored
+from imgserve.ports import EVERYTHING, Selector, Stored, never
 
 #: What an entry costs beside its bytes: objects, dict slots, its place in the label index. Measured with tracemalloc:
 #: 900 bytes with two labels of 40 characters.
@@ -43,8 +43,8 @@ class MemoryStore:
     async def get(self, key: str) -> Stored | None:
         return self.get_now(key)
 
-    async def put(self, key: str, stored: Stored) -> bool:
-        return self.put_now(key, stored)
+    async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
+        return not unless() and self.put_now(key, stored)
 
     async def delete(self, key: str) -> None:
         self.delete_now(key)

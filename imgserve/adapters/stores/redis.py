@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final, cast
 
 from aiocache.backends.redis import RedisCache  # type: ignore[import-untyped]
@@ -19,7 +19,7 @@ from redis.exceptions import ResponseError
 
 from imgserve.adapters.redis_client import UNHURRIED_S, RedisLink
 from imgserve.adapters.stores.redis_envelope import BROKEN, Envelope, label_bytes, pack, unpack
-from imgserve.ports import EVERYTHING, Selector, Stored, StoreError
+from imgserve.ports import EVERYTHING, Selector, Stored, StoreError, never
 
 #: A whole purge. Round trips of it are bounded by UNHURRIED_S, so a hung server is noticed long before.
 PURGE_TIMEOUT_S: Final = 30.0
@@ -147,8 +147,8 @@ class RedisStore:
                 return None
         return found.stored if found else None
 
-    async def put(self, key: str, stored: Stored) -> bool:
-        if stored.size > self._max_entry_bytes:
+    async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
+        if stored.size > self._max_entry_bytes or unless():
             return False
         ttl_s = stored.expires_at - time.time() if stored.expires_at else None
         if ttl_s is not None and ttl_s <= 0:

@@ -19,7 +19,7 @@ from imgserve.adapters.stores.s3_breaker import Breaker
 from imgserve.adapters.stores.s3_bucket import S3Bucket
 from imgserve.adapters.stores.s3_envelope import pack, read_head, unpack
 from imgserve.adapters.stores.s3_names import Names
-from imgserve.ports import EVERYTHING, Selector, Stored, StoreError
+from imgserve.ports import EVERYTHING, Selector, Stored, StoreError, never
 
 T = TypeVar("T")
 
@@ -86,8 +86,8 @@ class S3Store:
         job = partial(self._get, key, time.monotonic() + self._timeout_s)
         return await self._tried(self._run(job), self._timeout_s)
 
-    async def put(self, key: str, stored: Stored) -> bool:
-        if stored.size > self._max_bytes:
+    async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
+        if stored.size > self._max_bytes or unless():
             return False
         self._refuse_if_closed()
         await self._puts.acquire()  # to wait for other puts is no failure of S3

@@ -10,6 +10,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -17,8 +18,8 @@ from pathlib import Path
 
 import pytest
 
-from imgserve.adapters.stores import disk_keeper
-from imgserve.adapters.stores.disk import DiskStore
+from imgserve.adapters.stores import disk, disk_keeper
+from imgserve.adapters.stores.disk import READ_THREADS, DiskStore
 from imgserve.ports import EVERYTHING, Selector, StoreError
 from tests.adapters.stores.contract import entry, key_of
 
@@ -57,7 +58,7 @@ def files(folder: Path) -> list[Path]:
 async def idle(store: DiskStore) -> None:
     """Wait for the background work: the writer has nothing left to do."""
     while store._is_working:
-        await asyncio.wrap_future(store._writer.submit(lambda: None))
+        await store._writer.run(lambda: None, 60)
 
 
 def program(body: str, folder: Path) -> list[str]:
@@ -359,6 +360,130 @@ async def test_an_index_lost_while_running_misses_no_purge(tmp_path: Path, harm:
         assert files(tmp_path) == []
 
 
+def delete_journal(journal: Path) -> None:
+    journal.unlink()
+
+
+def empty_journal(journal: Path) -> None:
+    os.truncate(journal, 0)
+
+
+def garbage_in_journal(journal: Path) -> None:
+    journal.write_bytes(os.urandom(3000))
+
+
+def cut_journal(journal: Path) -> None:
+    os.truncate(journal, journal.stat().st_size - 5)
+
+
+def older_journal(journal: Path) -> None:
+    journal.write_bytes(b"0123456789abcdef" + journal.read_bytes()[16:])
+
+
+@pytest.mark.parametrize("harm", [delete_journal, empty_journal, garbage_in_journal, cut_journal, older_journal])
+async def test_a_journal_lost_while_running_misses_no_purge(tmp_path: Path, harm: Callable[[Path], None]) -> None:
+    async with opened(tmp_path) as store, opened(tmp_path) as neighbour:
+        await fill(store)
+        await idle(store)
+        await idle(neighbour)
+        await store.put(key_of("last"), entry(b"last", "tag:1"))
+        harm(tmp_path / "index.journal")
+        assert await neighbour.purge(Selector("tag:1")) == 101
+        assert await store.put(key_of("new"), entry(b"new", "tag:1"))
+        assert await neighbour.purge(Selector("tag:1")) == 1
+        assert await store.purge(Selector("tag:0")) == 100
+        assert files(tmp_path) == []
+
+
+async def test_a_put_makes_no_transaction_and_its_line_is_taken_over(tmp_path: Path) -> None:
+    async with opened(tmp_path) as store:
+        await store.put(key_of("first"), entry())
+        await idle(store)
+        for n in range(10):
+            await store.put(key_of(n), entry(b"x", "tag:a"))
+        journal = tmp_path / "index.journal"
+        assert journal.read_bytes().count(b"\n") >= 10
+        assert await store.purge(Selector("tag:a")) == 10
+        assert journal.read_bytes().count(b"\n") == 0
+
+
+async def test_a_long_journal_is_taken_over_by_a_put(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_keeper, "JOURNAL_BYTES", 1000)
+    async with opened(tmp_path) as store:
+        await idle(store)
+        for n in range(50):
+            await store.put(key_of(n), entry(b"x", "tag:a"))
+            assert (tmp_path / "index.journal").stat().st_size <= 1000
+
+
+DIES = """
+def rename(*names):
+    if sys.argv[2] == "after":
+        rename_now(*names)
+    os._exit(7)
+async def main():
+    global rename_now
+    store = DiskStore(folder, 64 << 20)
+    await store.put(key_of(1), entry(b"old", "tag:old"))
+    while store._is_working:
+        await store._writer.run(lambda: None, 60)
+    rename_now, os.rename = os.rename, rename
+    await store.put(key_of(1), entry(b"new", "tag:new"))
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(("when", "left"), [("before", "old"), ("after", "new")])
+@pytest.mark.parametrize("is_known", [True, False])
+async def test_a_purge_goes_by_the_file_that_a_dying_process_left(
+    tmp_path: Path, when: str, left: str, is_known: bool
+) -> None:
+    process = await asyncio.create_subprocess_exec(*program(DIES, tmp_path), when)
+    assert await process.wait() == 7
+    if is_known:
+        async with opened(tmp_path) as store:
+            await idle(store)
+    async with opened(tmp_path) as store:
+        assert await store.get(key_of(1)) == entry(left.encode(), f"tag:{left}")
+        other = {"old": "new", "new": "old"}[left]
+        assert await store.purge(Selector(f"tag:{other}")) == 0
+        assert await store.get(key_of(1)) is not None
+        assert await store.purge(Selector(f"tag:{left}")) == 1
+        assert path_of(tmp_path, 1).exists() is False
+
+
+async def test_a_disk_that_hangs_does_not_stop_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with opened(tmp_path) as store:
+        await store.put(key_of(1), entry(b"1"))
+        monkeypatch.setattr(disk, "PATIENCE_S", 0.2)
+        disk_is_back = threading.Event()
+        try:
+            hanging = [asyncio.create_task(store._readers.run(disk_is_back.wait, 60)) for _ in range(READ_THREADS)]
+            back, _ = await asyncio.wait(hanging, timeout=2 * disk.PROMPT_S)
+            assert not back
+            for name in (1, "missing"):
+                with pytest.raises(StoreError, match="did not answer"):
+                    await store.get(key_of(name))
+        finally:
+            disk_is_back.set()
+        await asyncio.gather(*hanging)
+        assert await store.get(key_of(1)) == entry(b"1")
+        assert await store.get(key_of("missing")) is None
+
+
+@pytest.mark.parametrize("size", [0, 1, 5000, 200_000])
+async def test_what_the_kernel_does_not_have_in_memory_is_read_in_the_threads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    def nothing(*_: int) -> bytes:
+        raise BlockingIOError
+
+    monkeypatch.setattr(disk, "read_cached", nothing)
+    async with opened(tmp_path) as store:
+        await store.put(key_of(1), entry(b"x" * size))
+        assert await store.get(key_of(1)) == entry(b"x" * size)
+
+
 async def test_files_without_a_row_are_found_and_rows_without_a_file_forgotten(tmp_path: Path) -> None:
     async with opened(tmp_path / "a") as store:
         await fill(store)
@@ -416,7 +541,7 @@ async def attempt(store, name, stored):
 async def main():
     store = DiskStore(folder, 64 << 20)
     while store._is_working:
-        await asyncio.wrap_future(store._writer.submit(lambda: None))
+        await store._writer.run(lambda: None, 60)
     resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, resource.RLIM_INFINITY))
     done = [await attempt(store, "big", big), await attempt(store, "small", small)]
     left = sorted(path.name for path in folder.glob("??/*"))
@@ -506,3 +631,30 @@ async def test_an_eviction_of_many_goes_on_between_puts(tmp_path: Path, monkeypa
     async with opened(tmp_path, 20 * 4096) as store:  # the operator gave it less
         await idle(store)
         assert len(files(tmp_path)) <= 20
+
+
+async def test_a_put_that_is_forbidden_in_the_last_instant_leaves_nothing_not_even_an_older_entry(
+    tmp_path: Path,
+) -> None:
+    async with opened(tmp_path) as store:
+        await store.put(key_of(1), entry(b"1"))
+        await store.put(key_of(2), entry(b"2"))
+        assert not await store.put(key_of(1), entry(b"3"), unless=lambda: True)
+        assert not await store.put(key_of(4), entry(b"4"), unless=lambda: True)
+        assert [await store.get(key_of(number)) is None for number in (1, 2, 4)] == [True, False, True]
+        assert files(tmp_path) == [path_of(tmp_path, 2)]
+        assert await store.purge(EVERYTHING) == 1
+
+
+async def test_a_put_is_asked_about_after_all_purges_that_did_not_find_it(tmp_path: Path) -> None:
+    async with opened(tmp_path) as one, opened(tmp_path) as other:
+        kept = 0
+        for number in range(50):
+            told = asyncio.Event()
+            putting = asyncio.create_task(one.put(key_of(number), entry(b"%d" % number), unless=told.is_set))
+            await asyncio.sleep(number / 20_000)
+            told.set()
+            await other.purge(EVERYTHING)
+            kept += await putting
+            assert await one.get(key_of(number)) is None
+        assert kept < 50
