@@ -66,7 +66,9 @@ def build_caches(settings: Settings) -> Caches:
         return _caches(rules, negatives, results=Tiers(), sources=Tiers())
     folder = cache_folder(settings)
     results = Tiers(
-        _stores(settings, folder), memory=MemoryStore(cache.memory_cache_size) if "memory" in cache.cache else None
+        _stores(settings, folder),
+        memory=MemoryStore(cache.memory_cache_size) if "memory" in cache.cache else None,
+        fleet=("redis", "s3"),
     )
     sources = Tiers(
         [DiskStore(folder / "sources", cache.source_cache_size, name="sources")] if cache.source_cache_size else []

@@ -27,6 +27,8 @@ _NOT_VISIBLE: Final = re.compile(r"[^\x21-\x7e]")
 #: Name and password in front of a host, and a query (presigned sources keep their secrets there); escaped or not.
 _USER: Final = re.compile(r"(:|%3a)((?:/|%2f){2})[^/@]*?(?:@|%40)(?=[^/@]*[/.:])", re.IGNORECASE)
 _QUERY: Final = re.compile(r"(\?|%3f)[^@]*", re.IGNORECASE)
+#: First segments of routes that are no signatures.
+_PLAIN_ROUTES: Final = (".well-known", "v1")
 #: The end of a path that can only be a base64 source.
 _BASE64: Final = re.compile(r"(?:/[A-Za-z0-9_=-]+)+(?:\.[A-Za-z0-9]+)?$")
 
@@ -42,7 +44,7 @@ def visible_path(raw_path: bytes, *, prefix: str = "", source: str = "") -> str:
     if rest.startswith(EXPLAIN + "/"):
         head, rest = head + EXPLAIN, rest.removeprefix(EXPLAIN)
     first, slash, path = rest.removeprefix("/").partition("/")
-    if not slash or first == ".well-known":
+    if not slash or first in _PLAIN_ROUTES:
         return _without_secrets(text)
     if source and "/plain/" not in f"/{path}":
         path = f"{_BASE64.sub('', '/' + path)}/{_printed(source[:_MAX_PATH])}".removeprefix("/")

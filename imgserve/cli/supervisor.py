@@ -91,6 +91,8 @@ class Supervisor(Multiprocess):
         #: The exit code of the server.
         self.exit_code = 0
         self._gone = gone
+        #: What has served once cannot be wrong in its settings: from then on, every lost process is replaced.
+        self._has_served = False
         self._pids: set[int] = set()
 
     def init_processes(self) -> None:
@@ -103,6 +105,7 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         self._replace_lost()
+        self._has_served = self._has_served or any(isinstance(one, Worker) and one.served for one in self.processes)
         if not self._all_started and all(isinstance(one, Worker) and one.served for one in self.processes):
             self.processes += [self._started() for _ in range(self.processes_num - len(self.processes))]
         # By comparison: SIGHUP replaces processes too, in uvicorn's own loop.
@@ -119,7 +122,7 @@ class Supervisor(Multiprocess):
                 continue
             worker.kill()
             worker.join()
-            if isinstance(worker, Worker) and not worker.served:
+            if isinstance(worker, Worker) and not worker.served and not self._has_served:
                 logger.critical("process %s ended before it served (exit code %s)", worker.pid, worker.exitcode)
                 # What it ended with is the reason (78 = settings); a signal's number is no exit code.
                 self.exit_code = max(worker.exitcode or 0, 0) or STARTUP_FAILURE

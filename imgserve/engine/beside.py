@@ -52,8 +52,9 @@ class BesideProcess:
         self._sources += 1
         ends_at = time.monotonic() + self._timeout_s + _GRACE_S
         left = len(variants)
+        task: Task = source, tuple(variants), config, self._timeout_s
         try:
-            await asyncio.to_thread(line.send, (source, tuple(variants), config, self._timeout_s))
+            await asyncio.wait_for(asyncio.to_thread(line.send, task), ends_at - time.monotonic())
             while left:
                 got: Outcome = await asyncio.wait_for(asyncio.to_thread(line.recv), ends_at - time.monotonic())
                 left -= 1

@@ -81,3 +81,52 @@ class ByteBudget:
                 "The sources of the images that are being made fill this server; try again in a moment.",
                 retry_after_s=_RETRY_AFTER_S,
             )
+
+
+class Place:
+    """That of one job among those that are on their way to a render."""
+
+    def __init__(self, ahead: Ahead, *, near: bool) -> None:
+        self._ahead = ahead
+        self._near = near
+        self._taken = True
+        ahead.count(1, near=near)
+
+    def leave(self) -> None:
+        """Give it up, once or more: the render counts the job from here on."""
+        if self._taken:
+            self._taken = False
+            self._ahead.count(-1, near=self._near)
+
+
+class Ahead:
+    """Counts jobs between the check that there is room for their render and the render.
+
+    Without it a burst passes the check as a whole, reads its sources, and most of it is refused after that. Downloads
+    may take long, so that `free_downloads` of them do not count.
+    """
+
+    def __init__(self, *, free_downloads: int = 128) -> None:
+        self._free = free_downloads
+        self._near = 0
+        self._far = 0
+
+    @property
+    def inside(self) -> int:
+        """Jobs that will want a place in the queue in a moment."""
+        return self._near + max(0, self._far - self._free)
+
+    def count(self, change: int, *, near: bool) -> None:
+        if near:
+            self._near += change
+        else:
+            self._far += change
+
+    @contextmanager
+    def place(self, *, near: bool) -> Iterator[Place]:
+        """Count a job for the time of the block, or until it leaves; `near` ones need no download."""
+        place = Place(self, near=near)
+        try:
+            yield place
+        finally:
+            place.leave()

@@ -14,6 +14,9 @@ _DIRECTIVE: Final = re.compile(r"(?:^|[,\s])([a-z-]+)(?:\s*=\s*\"?([0-9]{1,10}))
 #: An origin that keeps its answers from shared caches keeps them from this one.
 _NOT_KEPT: Final = frozenset({"no-store", "private"})
 
+#: RFC 9111, 5.2.2: no answer beyond its freshness without asking.
+_ASK_FIRST: Final = frozenset({"no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"})
+
 #: Entries "from the future" up to here are those of a machine whose clock is a little ahead.
 _SKEW_S: Final = 60.0
 
@@ -69,6 +72,11 @@ def fresh_s(origin: Origin, rules: KeepingRules, *, now: float) -> float | None:
         # A date that cannot be read is one in the past (RFC 9111, 5.3); many origins say "0".
         return max(0.0, at - (_time(origin.headers.get("date", "")) or now)) if at else 0.0
     return rules.ttl_s
+
+
+def must_revalidate(origin: Origin) -> bool:
+    """Tell whether the origin wants to be asked before a stale answer is used; a dead one cannot be asked."""
+    return bool(_directives(origin.cache_control).keys() & _ASK_FIRST)
 
 
 def freshened_origin(kept: Origin, answer: Origin) -> Origin:

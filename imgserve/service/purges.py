@@ -118,11 +118,13 @@ class Purges:
             # EVERYTHING says that news were lost: memory cannot be trusted then, and what lies on a disk is checked
             # with its origin in its time. A restart of Redis would cost the whole disk otherwise.
             if bulletin is self._fleet and selector != EVERYTHING:
+                gone = 0
                 for tiers in (self._results, self._sources):
-                    await tiers.purge(selector)
-                # Into memories it may have come from the disk in the meantime, here and in the other processes.
-                self._forget(selector)
-                if self._machine is not None:
+                    counts, _ = await tiers.purge(selector, here=True)
+                    gone += sum(counts.values())
+                if gone and self._machine is not None:
+                    # Into memories it may have come from the disk in the meantime, here and in the other processes.
+                    self._forget(selector)
                     await self._published(self._machine, selector)
 
     async def purge(self, selector: Selector) -> Purged:

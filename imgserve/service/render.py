@@ -6,13 +6,14 @@ here knows HTTP, settings or a kind of source or store.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any, Final, Protocol
 
@@ -40,7 +41,7 @@ from imgserve.ops.behaviour import Transform as TransformOp
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import AllowedSources, scheme_of
 from imgserve.ports import Announce, Blob, Origin, Source, SourceStream, unannounced
-from imgserve.service.admission import ByteBudget
+from imgserve.service.admission import Ahead, ByteBudget, Place
 from imgserve.service.entry import COALESCED, Made, labels_of
 from imgserve.service.freshness import State
 from imgserve.service.results import Job, ResultCache
@@ -156,6 +157,8 @@ class Renderer:
     downloads: SourceCache
     #: Bounds what sources take in memory between their download and the end of their render.
     bytes_in_flight: ByteBudget
+    #: Jobs on their way to a render.
+    ahead: Ahead = field(default_factory=Ahead)
     #: Bound on one render, beside the request's own; 0 = none.
     render_timeout_s: float = 0.0
     #: Told of results that were encoded fast; None = all encodes are final.
@@ -256,20 +259,22 @@ class Renderer:
     async def _make(self, job: Job, kept: Made | None) -> Made:
         """Make a result, or find it unchanged; once in all processes that share a lock."""
         self.results.check_negative(job.key)
-        if kept is None:
-            # Where the render would be refused, the download is spared.
-            self._check_room()
-        async with self.results.holding(job, left_s=job.ends_at - self.clock()) as holding:
+        async with contextlib.AsyncExitStack() as stack:
+            if kept is None:
+                # Where the render would be refused, the download is spared.
+                self._check_room(ahead=self.ahead.inside)
+            place = stack.enter_context(self.ahead.place(near=self.results.is_near(job.plan)))
+            holding = await stack.enter_async_context(self.results.holding(job, left_s=job.ends_at - self.clock()))
             if (again := await self.results.find_again(job, kept)) is not None:
                 metrics.coalesced("other")
                 return dataclasses.replace(again, cache=COALESCED)
-            made = await self._made(job, kept)
+            made = await self._made(job, kept, place)
             self.results.keep(job, made, kept, holding=holding)
             if made.draft and self.drafts is not None:
                 self.drafts(job)
             return made
 
-    async def _made(self, job: Job, kept: Made | None) -> Made:
+    async def _made(self, job: Job, kept: Made | None, place: Place) -> Made:
         plan, intent = job.plan, self.intent(job.plan)
         with self.bytes_in_flight.share() as share:
             headers = origin_condition(kept.validator) if kept is not None else {}
@@ -280,6 +285,7 @@ class Renderer:
                 return self.results.freshened(job, kept, blob)
             if kept is not None:
                 metrics.revalidated("changed")
+            place.leave()
             try:
                 picture = await self.run(plan, intent, blob.data, ends_at=job.ends_at)
             except ImageError as error:
@@ -299,13 +305,16 @@ class Renderer:
             blob,
         )
 
-    def _check_room(self) -> None:
-        """Refuse at once what the pool would refuse; raises QueueFull or Unavailable."""
+    def _check_room(self, *, ahead: int = 0) -> None:
+        """Refuse at once what the pool would refuse; raises QueueFull or Unavailable.
+
+        `ahead` jobs are counted beside those that it has.
+        """
         pool = self.pool
         if pool.stuck >= pool.threads:
             metrics.refused("stuck")
             raise Unavailable("This server cannot render at the moment.", retry_after_s=_RECYCLING_S)
-        if pool.pending >= pool.threads + pool.queue_size:
+        if pool.pending + ahead >= pool.threads + pool.queue_size:
             metrics.refused("queue")
             raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
 

@@ -15,7 +15,7 @@ from imgserve.plan.sources import scheme_of
 from imgserve.ports import Blob, Locks, Stored
 from imgserve.service.entry import MEMORY, Made, from_stored, to_stored
 from imgserve.service.flights import Background, Flights
-from imgserve.service.freshness import KeepingRules, State, fresh_s, freshened_origin
+from imgserve.service.freshness import KeepingRules, State, fresh_s, freshened_origin, must_revalidate
 from imgserve.service.holding import Holding
 from imgserve.service.negatives import Negatives
 from imgserve.service.purges import Mark, Purges
@@ -78,7 +78,8 @@ class ResultCache:
     def below_memory(self) -> ResultCache:
         """Give the same results past this process's memory, for work that must not push out what requests ask for."""
         other = copy.copy(self)
-        other.tiers = Tiers(self.tiers.stores, background=self.tiers.background)
+        other.tiers = copy.copy(self.tiers)
+        other.tiers.memory = None
         return other
 
     async def now(self) -> Mark:
@@ -92,15 +93,15 @@ class ResultCache:
         if not self.tiers.any:
             return None
         mark = await self.now()
-        tier = MEMORY
         stored = self.tiers.get_now(job.key)
-        if stored is None:
+        made, tier = from_stored(stored) if stored is not None else None, MEMORY
+        if made is None or (self.tiers.stores and self.state(job, made) is not State.FRESH):
+            # Where memory's is stale, another process may have made a newer one.
             found = await self.tiers.get(job.key, since=mark)
-            if found is None:
-                return None
-            stored, tier = found
-        made = from_stored(stored)
-        if made is None:
+            below = from_stored(found[0]) if found is not None else None
+            if found is not None and below is not None and (made is None or below.stored_at > made.stored_at):
+                (stored, tier), made = found, below
+        if made is None or stored is None:
             return None
         if missing := [label for label in job.labels if label not in stored.labels]:
             # It was made for another URL of the same picture; a purge by what this one says has to find it too.
@@ -119,6 +120,8 @@ class ResultCache:
 
     def state(self, job: Job, made: Made) -> State:
         rules = self._rules_of(job.plan)
+        if must_revalidate(made.origin):
+            rules = dataclasses.replace(rules, stale_while_revalidate_s=0.0)
         return rules.state(stored_at=made.stored_at, fresh_until=made.fresh_until, now=self._clock())
 
     def check_negative(self, key: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from typing import Final, Protocol
 
@@ -35,9 +35,16 @@ class Tiers:
     """All stores of one kind of thing; `memory` is the one that never waits."""
 
     def __init__(
-        self, stores: Sequence[Store] = (), *, memory: FastStore | None = None, background: Background | None = None
+        self,
+        stores: Sequence[Store] = (),
+        *,
+        memory: FastStore | None = None,
+        fleet: Collection[str] = (),
+        background: Background | None = None,
     ) -> None:
+        """`fleet` names the stores that other machines share, and empty themselves."""
         self.memory = memory
+        self._fleet = frozenset(fleet)
         self.stores = tuple(stores)
         #: Work on these stores that no request waits for.
         self.background = background or Background(limit=_MAX_BACKGROUND)
@@ -116,13 +123,18 @@ class Tiers:
             except StoreError as broken:
                 self._tell(store, broken)
 
-    async def purge(self, selector: Selector) -> tuple[dict[str, int], list[str]]:
-        """Forget what the selector names in every tier; gives the entries by tier, and the tiers that failed."""
+    async def purge(self, selector: Selector, *, here: bool = False) -> tuple[dict[str, int], list[str]]:
+        """Forget what the selector names in every tier; gives the entries by tier, and the tiers that failed.
+
+        `here` leaves out those that a fleet shares: who told of the purge has emptied them.
+        """
         counts: dict[str, int] = {}
         failed: list[str] = []
         if self.memory is not None:
             counts["memory"] = self.memory.purge_now(selector)
         for store in self.stores:
+            if here and store.name in self._fleet:
+                continue
             try:
                 counts[store.name] = await store.purge(selector)
             except StoreError as broken:

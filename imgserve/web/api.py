@@ -11,7 +11,7 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from imgserve.errors import BadRequest, MethodNotAllowed, PurgeIncomplete
-from imgserve.ports import Selector
+from imgserve.ports import EVERYTHING, Selector
 from imgserve.service.api_keys import ApiKeys
 from imgserve.service.entry import PRESET, SOURCE, TAG
 from imgserve.service.purges import Purges
@@ -107,7 +107,7 @@ class PurgeEndpoint:
             failed |= dict.fromkeys(done.failed)
             for tier, count in done.entries.items():
                 entries[tier] = entries.get(tier, 0) + count
-        logger.info("purged %s: %s", ", ".join(one.label for one in selectors[:5]), entries)
+        logger.info("purged %s: %s", ", ".join(one.label or "everything" for one in selectors[:5]), entries)
         if failed:
             raise PurgeIncomplete(
                 f"The purge did not reach {', '.join(failed)}; ask again.", where=", ".join(failed), retry_after_s=1
@@ -120,8 +120,7 @@ def _selectors(value: Mapping[str, Any]) -> list[Selector]:
     if "everything" in value:
         if value != {"everything": True}:
             raise BadRequest('To purge everything, send {"everything": true} and nothing else.', where="everything")
-        # Every entry has a source. Not EVERYTHING: that also tells of lost news, for which no disk is emptied.
-        return [Selector(SOURCE, prefix=True)]
+        return [EVERYTHING]
     out = [
         Selector(label + name, prefix=field == "prefix")
         for field, label in _LABELS.items()

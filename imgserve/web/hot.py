@@ -20,12 +20,15 @@ from imgserve.ops.delivery import Expires
 from imgserve.plan.model import Plan
 from imgserve.ports import FastStore
 from imgserve.service.entry import MEMORY, Made
-from imgserve.web.exchange import PIECE_BYTES, Exchange, RawHeaders
+from imgserve.web.exchange import Exchange, RawHeaders
 from imgserve.web.http import client_address
 from imgserve.web.responses import Headers
 
 #: Paths that are remembered, about a kilobyte each beside the results, which belong to the memory tier.
 MAX_PATHS: Final = 8192
+#: A larger body is sent in pieces, each of which its client has ten seconds to take. Smaller ones go out whole, one for
+#: each connection at most, and their clients have twenty for all of it: 13 KB/s.
+MAX_BODY_BYTES: Final = 256 * 1024
 #: Spellings of Accept that are remembered of one path; browsers have a handful.
 _MAX_ACCEPTS: Final = 16
 #: A longer Accept is read every time.
@@ -125,7 +128,7 @@ class HotPaths:
     def remember(self, exchange: Exchange, plan: Plan, made: Made, *, key: str, headers: Headers, vary: str) -> None:
         """Note the answer to a request whose result is in memory, if it is the same for every such request."""
         stored = self._memory.peek(key)
-        if stored is None or stored.body is not made.picture.data or len(stored.body) > PIECE_BYTES:
+        if stored is None or stored.body is not made.picture.data or len(stored.body) > MAX_BODY_BYTES:
             return
         if made.stale or made.draft or plan.get(Expires) is not None or vary not in ("", "Accept"):
             return

@@ -34,8 +34,14 @@ def small_window(server: Served) -> socket.socket:
 
 
 def access_lines(server: Served) -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
-    return [line for line in lines if "status" in line]
+    """Wait for lines of requests: those of good answers are written a moment later, together."""
+    ends_at = time.monotonic() + 10
+    while time.monotonic() < ends_at:
+        lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith("{")]
+        if found := [line for line in lines if "status" in line]:
+            return found
+        time.sleep(0.02)
+    return []
 
 
 @pytest.fixture(scope="module")
