@@ -1,10 +1,20 @@
-"""What making many variants of one large JPEG together saves over single renders: a ladder of widths, three formats."""
+"""What making many variants of one large JPEG together saves over single renders: a ladder of widths, three formats.
+
+Run as `python -m bench.warm` it compares the same over HTTP: POST /v1/warm against a cold GET for each variant.
+"""
 
 from __future__ import annotations
 
+import http.client
+import json
 import math
+import os
+import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +23,16 @@ import pyvips
 
 from bench.cores import choose_cores, on_core
 from bench.figures import Spread, ratios, spread
+from bench.load import HOST
 from bench.photo import draw
+from bench.workshop import free_port
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.libvips import configure_libvips
 from imgserve.engine.pipeline import Rendered, render
 from imgserve.engine.sharing import Variant
 from imgserve.engine.variants import render_variants
+from imgserve.service.api_keys import digest_of, new_key
 
 #: 17.9 megapixels, what an 18-megapixel camera makes.
 SIZE: Final = (5184, 3456)
@@ -180,3 +193,89 @@ def _chosen(names: str, known: Iterable[str]) -> tuple[str, ...]:
         if name not in known:
             raise ValueError(f"got {name!r}, expected a list of {', '.join(known)}")
     return tuple(names.split(","))
+
+
+@contextmanager
+def _server(photos: Path, cache: Path, key: str) -> Iterator[int]:
+    """Run a server of one worker with an empty cache, on the server's core; gives its port."""
+    port = free_port()
+    settings = {
+        "BIND": f"{HOST}:{port}",
+        "ALLOW_UNSIGNED": "true",
+        "LOCAL_FILESYSTEM_ROOT": str(photos),
+        "WORKERS": "1",
+        "RENDER_THREADS": "1",
+        "CACHE": "memory,disk",
+        "CACHE_PATH": str(cache),
+        "API_KEYS": f"bench:{digest_of(key)}",
+        "TIMEOUT": "60",
+    }
+    environ = {**os.environ, **{f"IMGSERVE_{name}": value for name, value in settings.items()}}
+    program = (sys.executable, "-m", "imgserve")
+    process = subprocess.Popen((*program, "serve"), env=environ, stderr=subprocess.DEVNULL)
+    try:
+        subprocess.run((*program, "health", "--wait", "30"), env=environ, check=True, stdout=subprocess.DEVNULL)
+        yield port
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _ask(port: int, method: str, target: str, body: str | None = None, *, key: str = "") -> bytes:
+    connection = http.client.HTTPConnection(HOST, port, timeout=600)
+    try:
+        connection.request(method, target, body, {"Authorization": f"Bearer {key}"} if key else {})
+        answer = connection.getresponse()
+        data = answer.read()
+    finally:
+        connection.close()
+    if answer.status != http.client.OK:
+        raise RuntimeError(f"{method} {target}: got {answer.status}, expected 200")
+    return data
+
+
+def _turn(
+    port: int, way: str, paths: Sequence[str], order: Mapping[str, object], key: str
+) -> tuple[float, list[bytes]]:
+    """Make everything one way; gives the seconds, and what requests get from then on."""
+    began = time.perf_counter()
+    if way == "warm":
+        last = json.loads(_ask(port, "POST", "/v1/warm", json.dumps(order), key=key).splitlines()[-1])
+        if last["made"] != len(paths):
+            raise RuntimeError(f"POST /v1/warm: got {last}, expected {len(paths)} made")
+    else:
+        for path in paths:
+            _ask(port, "GET", path)
+    seconds = time.perf_counter() - began
+    return seconds, [_ask(port, "GET", path) for path in paths]
+
+
+def over_http(*, ladder: str, rounds: int) -> str:
+    """Give the table of one ladder, as Markdown; servers are new each turn, and all that they start has one core."""
+    configure_libvips()
+    widths, key, seconds = LADDERS[ladder], new_key(), dict[str, list[float]](single=[], warm=[])
+    order = {"sources": "local:///photo.jpg", "widths": widths, "formats": FORMATS}
+    paths = [f"/unsafe/w:{width}/f:{name}/plain/local:///photo.jpg" for width in widths for name in FORMATS]
+    with tempfile.TemporaryDirectory() as folder:
+        photos = Path(folder, "photos")
+        photos.mkdir()
+        draw(SIZE).jpegsave(str(photos / "photo.jpg"), **SAVED["baseline"])
+        for number in range(rounds):
+            results = {}
+            for way, spent in seconds.items():
+                cache = Path(folder, f"{way}{number}")
+                with on_core(choose_cores().server), _server(photos, cache, key) as port:
+                    took, results[way] = _turn(port, way, paths, order, key)
+                spent.append(took)
+            if results["warm"] != results["single"]:
+                raise RuntimeError("what was warmed differs from what single requests get")
+    single = dict(enumerate(seconds["single"]))
+    lines = ["| way | seconds | times as fast |", "| --- | ------- | ------------- |"]
+    for way, spent in seconds.items():
+        lines.append(f"| {way} | {spread(spent).median:.2f} | {_shown(ratios(single, dict(enumerate(spent))))} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    for name in LADDERS:
+        print(f"{name}:\n{over_http(ladder=name, rounds=3)}")

@@ -165,6 +165,11 @@ class Store(Protocol):
 class FastStore(Store, Protocol):
     """A store in this process's memory, which never waits."""
 
+    @property
+    def bytes(self) -> int:
+        """What it holds."""
+        ...
+
     def get_now(self, key: str) -> Stored | None: ...
 
     def peek(self, key: str) -> Stored | None:

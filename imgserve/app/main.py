@@ -16,6 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import BaseRoute, Route
 
+from imgserve import metrics
 from imgserve import settings as configuration
 from imgserve.app.caches import cache_problems
 from imgserve.app.hit_log import hit_log
@@ -196,14 +197,24 @@ async def _lifespan(
     watch = asyncio.create_task(recycle_when_stuck(renderer.pool, services.readiness, end=end))
     try:
         await services.start()
-        flush = hot.flush if hot is not None else lambda: None
-        with measuring(renderer.pool, flush=flush), _draining_on_sigterm(services.readiness):
+        with (
+            measuring(renderer.pool, flush=functools.partial(_count, services, hot)),
+            _draining_on_sigterm(services.readiness),
+        ):
             yield
     finally:
         watch.cancel()
         if hits is not None:
             hits.flush()
         await services.close()
+
+
+def _count(services: Services, hot: HotPaths | None) -> None:
+    """Tell the metrics what is counted elsewhere."""
+    if hot is not None:
+        hot.flush()
+    if (memory := services.caches.results.tiers.memory) is not None:
+        metrics.set_cache_size(memory.name, memory.bytes, shared=False)
 
 
 @contextlib.contextmanager

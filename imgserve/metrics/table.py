@@ -63,7 +63,7 @@ def _times(name: str, doc: str, *, bounds: tuple[float, ...] = TIMES, **labels: 
     return Metric(name=name, kind=Kind.HISTOGRAM, doc=doc, labels=labels, bounds=bounds)
 
 
-_TIER: Final = "memory, disk, redis or s3"
+_TIER: Final = "memory, disk, redis or s3; sources = downloads on disk"
 _SCHEME: Final = "http, https, local or s3"
 
 METRICS: Final[tuple[Metric, ...]] = (

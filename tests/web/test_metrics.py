@@ -125,3 +125,18 @@ async def test_names_begin_as_the_operator_wants(start: Start) -> None:
 async def test_a_namespace_that_cannot_be_one_is_told_at_the_start(start: Start) -> None:
     with pytest.raises(ConfigError, match="IMGSERVE_PROMETHEUS_NAMESPACE: expected letters"):
         await start(PROMETHEUS_NAMESPACE="my-shop")
+
+
+async def test_tiers_tell_what_they_hold_and_what_had_to_go(start: Start, tmp_path: Path) -> None:
+    server = await start(CACHE="memory,disk", CACHE_PATH=str(tmp_path / "cache"), MEMORY_CACHE_SIZE="20000")
+    before = await scrape(server)
+    for width in range(10, 40):
+        assert (await server.get(f"/w:{width}/f:png" + A)).status_code == 200
+        await server.services.caches.results.tiers.background.close(timeout_s=5)
+    memory = server.services.caches.results.tiers.memory
+    assert memory is not None
+    grown = await scrape(server) - before
+    assert grown.one("cache_evictions_total", tier="memory") > 0
+    assert 0 < memory.bytes <= 20000
+    assert grown.one("cache_requests_total", tier="memory", result="miss") == 30
+    assert grown.one("cache_bytes_total", tier="disk", direction="written") > 0

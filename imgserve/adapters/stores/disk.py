@@ -65,7 +65,7 @@ class DiskStore:
         self.name = name
         self._folder = str(folder.absolute())
         self._clock = clock
-        self._keeper = DiskKeeper(Path(self._folder), max_bytes, clock, self._uses)
+        self._keeper = DiskKeeper(name, Path(self._folder), max_bytes, clock, self._uses)
         self._verified: dict[str, Stamp] = {}
         self._touched: dict[str, None] = {}
         self._touches_since = time.monotonic()

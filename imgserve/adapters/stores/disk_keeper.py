@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
+from imgserve import metrics
 from imgserve.adapters.stores.disk_database import DiskFull, is_full
 from imgserve.adapters.stores.disk_file import KEY, TEMPORARY, Broken, encode, look, write_temporary
 from imgserve.adapters.stores.disk_index import DiskIndex
@@ -49,8 +50,9 @@ class DiskKeeper:
     """Not safe for threads: one thread only. `uses` gives the keys used since it was last asked, the latest last."""
 
     def __init__(
-        self, folder: Path, max_bytes: int, clock: Callable[[], float], uses: Callable[[], Collection[str]]
+        self, name: str, folder: Path, max_bytes: int, clock: Callable[[], float], uses: Callable[[], Collection[str]]
     ) -> None:
+        self._name = name
         self._folder = folder
         self._max_bytes = max_bytes
         self._goal = max_bytes * EVICT_TO_PERCENT // 100
@@ -206,6 +208,7 @@ class DiskKeeper:
         """See what all processes have put, and evict what is too much."""
         state = self._index.state()
         self._unseen_left = min(self._max_bytes - state.total, self._max_bytes // UNSEEN_SHARE)
+        metrics.set_cache_size(self._name, state.total, shared=True)
         if state.total > self._max_bytes:
             self._evict()
         if self._sweep is None and not state.complete and time.monotonic() >= self._retry_at:
@@ -236,6 +239,7 @@ class DiskKeeper:
         self._is_evicting = False  # an error ends it; the next look begins it again
         self.note_uses()
         gone, excess = self._index.shrink(lambda total: total - self._goal, self._clock(), EVICT_STEP, self._unlink)
+        metrics.cache_evicted(self._name, gone)
         self._is_evicting = gone > 0 and excess > 0
 
     def _remove(self, keys: Collection[str]) -> int:

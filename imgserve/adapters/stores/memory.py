@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from imgserve import metrics
 from imgserve.ports import EVERYTHING, Selector, Stored, never
 
 #: What an entry costs beside its bytes: objects, dict slots, its place in the label index. Measured with tracemalloc:
@@ -85,6 +86,7 @@ class MemoryStore:
             self._labelled.setdefault(label, {})[key] = None
         while self._bytes > self._max_bytes:
             self.delete_now(next(iter(self._entries)))
+            metrics.cache_evicted(self.name)
         return True
 
     def delete_now(self, key: str) -> None:
