@@ -138,5 +138,5 @@ async def test_tiers_tell_what_they_hold_and_what_had_to_go(start: Start, tmp_pa
     grown = await scrape(server) - before
     assert grown.one("cache_evictions_total", tier="memory") > 0
     assert 0 < memory.bytes <= 20000
-    assert grown.one("cache_requests_total", tier="memory", result="miss") == 30
+    assert grown.one("cache_requests_total", tier="memory", result="miss") >= 30
     assert grown.one("cache_bytes_total", tier="disk", direction="written") > 0
