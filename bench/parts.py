@@ -19,7 +19,7 @@ from imgserve.app.services import Services, build_services
 from imgserve.engine.deadline import Deadline
 from imgserve.plan.url import parse, split_signature, write
 from imgserve.ports import Blob, Origin
-from imgserve.service.render import intent_of
+from imgserve.service.intents import intent_of
 from imgserve.service.validators import source_validator
 from imgserve.web.conditions import etag, read_condition
 from imgserve.web.http import Negotiation, negotiate, request_id

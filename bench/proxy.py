@@ -15,7 +15,7 @@ from typing import Final
 from bench import wrk
 from bench.ask import Whole, ask, ask_until
 from bench.checks import WrongAnswer
-from bench.cores import Cores, choose_cores, on_core
+from bench.cores import Cores, choose_cores, on_core, process_tree
 from bench.findings import Findings, findings
 from bench.hot import SIZES, Turn, Way, bars_of, foreign_note, server, table_of, target, turn
 from bench.load import HOST
@@ -33,6 +33,7 @@ _MAIN: Final = """\
 {user}
 daemon off;
 worker_processes 1;
+pcre_jit on;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 4096; }}
@@ -82,13 +83,20 @@ def shipped(configuration: str, upstream: str, *, folder: Path, port: int, imgse
 
 @contextmanager
 def nginx(name: str, rest: str, *, folder: Path, port: int, core: int) -> Iterator[int]:
-    """Run nginx on `core`; gives the id of its master process."""
+    """Run nginx on `core`; gives the id of its worker (the process that loads its cache ends after a minute)."""
     configuration = folder / "nginx.conf"
     user = "user root;" if os.geteuid() == 0 else ""
     configuration.write_text(_MAIN.format(user=user, folder=folder, rest=rest))
     command = ("nginx", "-p", str(folder), "-e", str(folder / "error.log"), "-c", str(configuration))
     with running(name, command, core=core, port=port, folder=WORKSHOP, env={}) as pid:
-        yield pid
+        yield _worker_of(pid)
+
+
+def _worker_of(master: int) -> int:
+    for pid in process_tree(master):
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"nginx: worker process"):
+            return pid
+    raise RuntimeError("nginx has started no worker")
 
 
 @contextmanager

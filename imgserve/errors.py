@@ -137,6 +137,10 @@ class SourceNotFound(SourceError):
     cacheable = True
 
 
+class SourceDenied(SourceNotFound):
+    """Another 4xx: the origin does not give the source, which does not mean that there is none."""
+
+
 class SourceTooLarge(SourceError):
     status = 413
     code = "source_too_large"

@@ -76,7 +76,8 @@ class Source(Protocol):
     ) -> Blob:
         """Read the whole answer of `open`; a 304 gives an empty body and status 304.
 
-        A source that downloads many bodies at a time tells each one's length to `announce` before it reads them.
+        A source that downloads many bodies at a time tells each one's length to `announce` before it reads them, and
+        again how much there is when one grows beyond that; `announce` may raise, which ends the download.
         """
         ...
 

@@ -9,7 +9,7 @@ from imgserve.engine.deadline import Deadline
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.pipeline import Rendered, render
 from imgserve.ops.behaviour import Transform
-from imgserve.service.render import intent_of
+from imgserve.service.intents import intent_of
 from imgserve.settings import Settings
 
 GRAMMAR = build_grammar(Settings())

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+import os
+import ssl
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, Literal
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -24,8 +26,16 @@ PAUSE_S: Final = 1.0
 #: A time-out found so much later than it was due says that this process was busy, and nothing about Redis.
 LATE_FACTOR: Final = 2
 
+#: Of what Redis says, for messages.
+LONGEST_WORDS: Final = 200
+DEFAULT_PORT: Final = 6379
+
 #: What an operation does while Redis counts as broken: try it when the pause is over, leave it to others, try anyway.
 WhenBroken = Literal["probe", "refuse", "insist"]
+
+
+class RedisRefusesError(StoreError):
+    """Redis has answered, and did not do what it was asked."""
 
 
 class Pool(BlockingConnectionPool):
@@ -37,6 +47,8 @@ class Pool(BlockingConnectionPool):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
+        #: Where the server is, for messages; without user and password.
+        self.address = _address(options)
         self._connecting: dict[AbstractConnection, asyncio.Task[RedisError | OSError | None]] = {}
 
     async def ensure_connection(self, connection: AbstractConnection) -> None:
@@ -91,13 +103,27 @@ def make_pool(url: str, *, connections: int = CONNECTIONS) -> Pool:
     return Pool(**options)
 
 
+def explain(address: str, wrong: Exception) -> str:
+    """Say in a sentence what went wrong with Redis, without what it was asked."""
+    code = getattr(wrong, "status_code", None)
+    if code == "WRONGPASS":
+        return f"Redis at {address} refuses the password."
+    if code == "NOAUTH":
+        return f"Redis at {address} asks for a password."
+    if code is not None or isinstance(wrong, ResponseError):
+        return f"Redis at {address} refuses: {_words(wrong)}."
+    return f"Redis at {address} cannot be reached ({_reason(wrong)})."
+
+
 class RedisLink:
     """A pool of connections, and what is known of the health of the server behind it."""
 
     def __init__(self, url: str, *, connections: int = CONNECTIONS) -> None:
         self.pool = make_pool(url, connections=connections)
         self.client = Redis(connection_pool=self.pool)
+        self.address = self.pool.address
         self._broken = False
+        self._failure = ""
         self._probing = False
         self._retry_at = 0.0
         self._answered_at = 0.0
@@ -107,7 +133,10 @@ class RedisLink:
 
     @contextlib.asynccontextmanager
     async def asking(self, within_s: float, *, when_broken: WhenBroken = "probe") -> AsyncIterator[None]:
-        """Bound what the block asks of Redis, connecting included. Raises StoreError for all that goes wrong there."""
+        """Bound what the block asks of Redis, connecting included. Raises StoreError for all that goes wrong there.
+
+        A RedisRefusesError says that Redis did not do it; after any other, it may yet do what it was sent.
+        """
         started = asyncio.get_running_loop().time()
         probing = self._enter(started, when_broken)
         self._asking += 1
@@ -116,16 +145,18 @@ class RedisLink:
                 yield
         except ResponseError as exc:  # it refuses (memory is full, no permission), so it lives
             self._broken = False
-            raise StoreError(f"Redis refuses: {type(exc).__name__}") from exc
+            raise RedisRefusesError(explain(self.address, exc)) from exc
         except TimeoutError as exc:
             # Others were answered while this one waited: then there is a crowd here, and Redis is well.
             crowded = self._answered_at > started
+            failure = f"Redis at {self.address} did not answer within {within_s:g} s."
             if not crowded and asyncio.get_running_loop().time() - started < LATE_FACTOR * within_s:
-                self._break()
-            raise StoreError(f"Redis did not answer within {within_s} s.") from exc
+                self._break(failure)
+            raise StoreError(failure) from exc
         except (RedisError, OSError) as exc:
-            self._break()
-            raise StoreError(f"Redis cannot be reached: {type(exc).__name__}") from exc
+            failure = explain(self.address, exc)
+            self._break(failure)
+            raise StoreError(failure) from exc
         else:
             self._broken = False
             self._answered_at = asyncio.get_running_loop().time()
@@ -150,12 +181,13 @@ class RedisLink:
         if not self._broken or when_broken == "insist":
             return False
         if when_broken == "refuse" or self._probing or now < self._retry_at:
-            raise StoreError("Redis failed a moment ago.")
+            raise StoreError(f"Redis is left alone for a second after a failure: {self._failure}")
         self._probing = True
         return True
 
-    def _break(self) -> None:
+    def _break(self, failure: str) -> None:
         self._broken = True
+        self._failure = failure
         self._retry_at = asyncio.get_running_loop().time() + PAUSE_S
 
 
@@ -164,3 +196,27 @@ async def disconnect(pool: Pool) -> None:
     with contextlib.suppress(RedisError, OSError):
         async with asyncio.timeout(UNHURRIED_S):
             await pool.aclose()
+
+
+def _address(options: Mapping[str, Any]) -> str:
+    database = options.get("db") or 0
+    if path := options.get("path"):
+        return f"{path}/{database}"
+    host = options.get("host") or "localhost"
+    return f"{f'[{host}]' if ':' in host else host}:{options.get('port') or DEFAULT_PORT}/{database}"
+
+
+def _words(wrong: BaseException) -> str:
+    # Of a command that it does not know, Redis repeats the arguments: a password, an image.
+    text = str(wrong).partition(", with args beginning with")[0]
+    return " ".join(text.split())[:LONGEST_WORDS].rstrip(".")
+
+
+def _reason(wrong: Exception) -> str:
+    """Give the system's word for it, where redis-py has wrapped it; its own sentences repeat the address."""
+    found: BaseException | None = wrong
+    while found is not None and not isinstance(found, OSError):
+        found = found.__cause__ or found.__context__
+    if isinstance(found, OSError) and found.errno and found.errno > 0 and not isinstance(found, ssl.SSLError):
+        return os.strerror(found.errno).lower()
+    return _words(found or wrong) or "no answer in time"

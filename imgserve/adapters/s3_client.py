@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.loaders
@@ -47,6 +48,14 @@ class S3Account:
     def __post_init__(self) -> None:
         if self.endpoint and not self.endpoint.startswith(("http://", "https://")):
             raise ValueError("The S3 endpoint must start with http:// or https://.")
+
+    @property
+    def where(self) -> str:
+        """Say for messages where the storage is, without what a URL may have of user, password and query."""
+        if not self.endpoint:
+            return f"AWS ({self.region})" if self.region else "AWS"
+        parts = urlsplit(self.endpoint)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 class _RoleProvider(CredentialProvider):  # type: ignore[misc]  # botocore is untyped

@@ -42,6 +42,7 @@ class Caches:
     async def start(self) -> None:
         if self.fleet is not None:
             await self.fleet.start()
+        self.purges.start()
 
     async def close(self) -> None:
         """Finish what is being written, and give everything back."""
@@ -64,11 +65,15 @@ def build_caches(settings: Settings) -> Caches:
     negatives = Negatives(ttl_s=0 if cache.cache == ("off",) else settings.caching.source_error_ttl)
     if cache.cache == ("off",):
         return _caches(rules, negatives, results=Tiers(), sources=Tiers())
-    folder = cache_folder(settings)
+    try:
+        folder = cache_folder(settings)
+    except ConfigError as wrong:
+        raise ConfigError(cache_problems(settings)) from wrong
     results = Tiers(
         _stores(settings, folder),
         memory=MemoryStore(cache.memory_cache_size) if "memory" in cache.cache else None,
         fleet=("redis", "s3"),
+        slow=("s3",),
     )
     sources = Tiers(
         [DiskStore(folder / "sources", cache.source_cache_size, name="sources")] if cache.source_cache_size else []
@@ -128,35 +133,47 @@ def _caches(
 
 
 def _stores(settings: Settings, folder: Path) -> list[Store]:
-    """Make the tiers below memory; those that need a library of their own load it only when they are wanted."""
-    cache = settings.cache
+    """Make the tiers below memory; raises ConfigError with every mistake."""
     made: list[Store] = []
-    if "disk" in cache.cache:
-        made.append(DiskStore(folder / "results", cache.disk_cache_size))
-    if "redis" in cache.cache:
-        from imgserve.adapters.stores.redis import RedisStore
-
-        try:
-            made.append(
-                RedisStore(cache.redis_url, timeout_s=cache.redis_timeout, max_entry_bytes=cache.redis_max_entry_size)
-            )
-        except ValueError as wrong:
-            raise ConfigError([f"IMGSERVE_REDIS_URL: {wrong}"]) from wrong
-    if "s3" in cache.cache:
-        made.append(_s3_store(settings))
+    problems: list[str] = []
+    for tier in settings.cache.cache:
+        if tier != "memory":
+            try:
+                made.append(make_store(tier, settings, folder))
+            except ConfigError as wrong:
+                problems += wrong.problems
+    if problems:
+        raise ConfigError(problems)
     return made
+
+
+def make_store(tier: str, settings: Settings, folder: Path) -> Store:
+    """Make one of the tiers below memory; what needs a library of its own loads it only then. Raises ConfigError."""
+    cache = settings.cache
+    if tier == "disk":
+        return DiskStore(folder / "results", cache.disk_cache_size)
+    if tier == "s3":
+        return _s3_store(settings)
+    from imgserve.adapters.stores.redis import RedisStore
+
+    try:
+        return RedisStore(cache.redis_url, timeout_s=cache.redis_timeout, max_entry_bytes=cache.redis_max_entry_size)
+    except ValueError as wrong:
+        raise ConfigError([f"IMGSERVE_REDIS_URL: {wrong}"]) from wrong
 
 
 def cache_problems(settings: Settings) -> list[str]:
     """Try what the caches need without opening them; gives the mistakes."""
     if settings.cache.cache == ("off",):
         return []
-    try:
-        folder = cache_folder(settings)
-        _stores(replace(settings, cache=replace(settings.cache, cache=_remote(settings))), folder)
-    except ConfigError as wrong:
-        return wrong.problems
-    return []
+    problems: list[str] = []
+    remote = replace(settings, cache=replace(settings.cache, cache=_remote(settings)))
+    for attempt in (lambda: cache_folder(settings), lambda: _stores(remote, Path())):
+        try:
+            attempt()
+        except ConfigError as wrong:
+            problems += wrong.problems
+    return problems
 
 
 def _remote(settings: Settings) -> tuple[str, ...]:
@@ -174,22 +191,27 @@ def _s3_store(settings: Settings) -> Store:
             endpoint=cache.cache_s3_endpoint or None,
             path_style=cache.cache_s3_endpoint_use_path_style,
         )
+    except ValueError as wrong:
+        raise ConfigError([f"IMGSERVE_CACHE_S3_ENDPOINT: {wrong}"]) from wrong
+    try:
         return S3Store(account, bucket=cache.cache_s3_bucket, prefix=cache.cache_s3_prefix)
     except ValueError as wrong:
-        raise ConfigError([f"IMGSERVE_CACHE_S3_ENDPOINT or _PREFIX: {wrong}"]) from wrong
+        raise ConfigError([f"IMGSERVE_CACHE_S3_PREFIX: {wrong}"]) from wrong
 
 
 def cache_folder(settings: Settings) -> Path:
     """Give the folder of this machine's caches, made if need be; raises ConfigError."""
-    given = settings.cache.cache_path
-    folder = Path(given) if given else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "imgserve"
+    try:
+        folder = settings.cache.folder
+    except RuntimeError as wrong:
+        raise ConfigError([f"IMGSERVE_CACHE_PATH: expected a folder, as there is no home for one ({wrong})"]) from wrong
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         writable = os.access(folder, os.W_OK | os.X_OK)
-    except (OSError, RuntimeError) as wrong:
+    except OSError as wrong:
         raise ConfigError([f"IMGSERVE_CACHE_PATH: the folder {folder} cannot be made ({wrong})"]) from wrong
     if not writable:
         raise ConfigError(
             [f"IMGSERVE_CACHE_PATH: the folder {folder} cannot be written; IMGSERVE_CACHE=off needs none"]
         )
-    return folder.absolute()
+    return folder

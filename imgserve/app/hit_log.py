@@ -13,14 +13,16 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from imgserve.app.logs import access, log_handler
+from imgserve.app.log_format import log_handler
+from imgserve.app.logs import access
+from imgserve.service.entry import MEMORY
 from imgserve.web.hot import Hit
 
 #: Lines wait at most so long, and so many of them.
 _FLUSH_S: Final = 0.2
 _MAX_LINES: Final = 512
 
-_Line = Callable[[float, Hit], str]
+_Line = Callable[[float, Hit, str], str]
 
 
 class HitLog:
@@ -32,8 +34,9 @@ class HitLog:
         self._lines: list[str] = []
         self._timer: asyncio.TimerHandle | None = None
 
-    def __call__(self, hit: Hit) -> None:
-        self._lines.append(self._line(time.time(), hit))
+    def __call__(self, hit: Hit, cache: str = MEMORY, /) -> None:
+        """Note an answer, and what it says of the cache; what comes without a word comes from memory."""
+        self._lines.append(self._line(time.time(), hit, cache))
         if len(self._lines) >= _MAX_LINES:
             self.flush()
         elif self._timer is None:
@@ -69,10 +72,10 @@ def hit_log(log_format: str) -> HitLog | None:
 def _pretty() -> _Line:
     clock = _Clock(lambda second: time.strftime("%H:%M:%S", time.localtime(second)))
 
-    def line(now: float, hit: Hit) -> str:
+    def line(now: float, hit: Hit, cache: str) -> str:
         return (
             f"{clock.at(now)} INFO    {hit.status} {hit.method} {hit.shown} {hit.seconds * 1000:.1f}ms {hit.size}B "
-            f"{hit.client} {hit.request_id}\n"
+            f"{cache or '-'} {hit.client} {hit.request_id}\n"
         )
 
     return line
@@ -81,7 +84,8 @@ def _pretty() -> _Line:
 def _json() -> _Line:
     clock = _utc()
 
-    def line(now: float, hit: Hit) -> str:
+    def line(now: float, hit: Hit, cache: str) -> str:
+        fact = f', "cache": "{cache}"' if cache else ""
         # Paths and addresses come from outside; what could end a JSON text is rare enough to ask.
         shown, client = _escaped(hit.shown), _escaped(hit.client)
         return (
@@ -89,7 +93,7 @@ def _json() -> _Line:
             f'"message": "{hit.method} {shown} {hit.status}", "request_id": "{hit.request_id}", '
             f'"method": "{hit.method}", "path": "{shown}", "status": {hit.status}, '
             f'"ms": {hit.seconds * 1000:.1f}, "client_ip": "{client}", '
-            f'"bytes": {hit.size}}}\n'
+            f'"bytes": {hit.size}{fact}}}\n'
         )
 
     return line
@@ -98,12 +102,13 @@ def _json() -> _Line:
 def _structured() -> _Line:
     clock = _utc()
 
-    def line(now: float, hit: Hit) -> str:
+    def line(now: float, hit: Hit, cache: str) -> str:
+        fact = f" cache={cache}" if cache else ""
         return (
             f"time={clock.at(now)}.{int(now * 1000) % 1000:03d}Z level=info "
             f"message={json.dumps(f'{hit.method} {hit.shown} {hit.status}')} request_id={hit.request_id} "
             f"method={hit.method} path={_quoted(hit.shown)} status={hit.status} ms={hit.seconds * 1000:.1f} "
-            f"client_ip={_quoted(hit.client)} bytes={hit.size}\n"
+            f"client_ip={_quoted(hit.client)} bytes={hit.size}{fact}\n"
         )
 
     return line

@@ -1,23 +1,22 @@
-"""Log lines: one for each request, in the operator's format, without secrets."""
+"""Log lines of requests: one for each, without secrets, and with what its answer says of the cache."""
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import time
-from collections.abc import Mapping
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol
 
-from imgserve.errors import ConfigError
-from imgserve.settings import Settings
-from imgserve.web.exchange import Exchange
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from imgserve.web.delivery import CACHE_HEADER
+from imgserve.web.exchange import SCOPE_KEY, Exchange
 from imgserve.web.hot import Hit, LogHit
 from imgserve.web.meta import EXPLAIN
 
 access = logging.getLogger("imgserve.access")
 
-_LEVELS: Final = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+_CACHE: Final = CACHE_HEADER.encode("latin-1")
 _FIRST_CLIENT_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 
@@ -63,10 +62,16 @@ def _without_secrets(text: str) -> str:
     return _QUERY.sub(r"\1***", text) if "?" in text or "%3" in text else text
 
 
-def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogHit | None = None) -> None:
+class LogAnswer(LogHit, Protocol):
+    """Takes answers that went well, and what they say of the cache."""
+
+    def __call__(self, hit: Hit, cache: str = ..., /) -> None: ...
+
+
+def log_exchange(exchange: Exchange, *, cache: str = "", prefix: str = "", fast: LogAnswer | None = None) -> None:
     """Write the line of one request; what goes wrong on our side stands out by its level.
 
-    `fast` takes those that went well.
+    `cache` is what the answer says of the cache, "" for nothing; `fast` takes those that went well.
     """
     status = exchange.status
     if fast is not None and exchange.counted and status < _FIRST_CLIENT_ERROR and not exchange.detail:
@@ -79,7 +84,8 @@ def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogHit | None = 
                 exchange.client,
                 exchange.request_id,
                 exchange.method,
-            )
+            ),
+            cache,
         )
         return
     level = logging.INFO if status < _FIRST_CLIENT_ERROR else logging.WARNING
@@ -100,6 +106,8 @@ def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogHit | None = 
         "client_ip": exchange.client,
         "bytes": exchange.sent_bytes,
     }
+    if cache:
+        facts["cache"] = cache
     if exchange.error:
         facts["error"] = exchange.error
     if exchange.detail:
@@ -107,81 +115,26 @@ def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogHit | None = 
     access.log(level, "%s %s %d", exchange.method, path, status, extra={"facts": facts})
 
 
-class Structured(logging.Formatter):
-    """`key=value` pairs; texts with spaces or quotes are quoted as JSON."""
+class RequestLog:
+    """ASGI middleware around the edge: when a request is over, its line is written."""
 
-    def format(self, record: logging.LogRecord) -> str:
-        return " ".join(f"{name}={_quoted(value)}" for name, value in _facts(self, record).items())
+    def __init__(self, app: ASGIApp, *, prefix: str = "", fast: LogAnswer | None = None) -> None:
+        self._app = app
+        self._prefix = prefix
+        self._fast = fast
 
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        cache = ""
 
-class Json(logging.Formatter):
-    """One JSON object a line."""
+        async def noting(message: Message) -> None:
+            nonlocal cache
+            if message["type"] == "http.response.start":
+                cache = next((value.decode("latin-1") for name, value in message["headers"] if name == _CACHE), "")
+            await send(message)
 
-    def format(self, record: logging.LogRecord) -> str:
-        return json.dumps(_facts(self, record), default=str)
-
-
-class Pretty(logging.Formatter):
-    """For people at a terminal."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        facts: Mapping[str, Any] | None = getattr(record, "facts", None)
-        head = f"{self.formatTime(record, '%H:%M:%S')} {record.levelname:<7}"
-        if facts is None:
-            return f"{head} {super().format(record)}"
-        line = (
-            f"{head} {facts['status']} {facts['method']} {facts['path']} {facts['ms']}ms {facts['bytes']}B "
-            f"{facts['client_ip']} {facts['request_id']}"
-        )
-        return line + (f" {facts['error']}: {facts.get('detail', '')}" if "error" in facts else "")
-
-
-def _facts(formatter: logging.Formatter, record: logging.LogRecord) -> dict[str, Any]:
-    out: dict[str, Any] = {
-        "time": time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created)) + f".{int(record.msecs):03d}Z",
-        "level": record.levelname.lower(),
-        "message": record.getMessage(),
-        **getattr(record, "facts", {}),
-    }
-    if record.exc_info:
-        out["stack"] = formatter.formatException(record.exc_info)
-    return out
-
-
-def _quoted(value: object) -> str:
-    text = str(value)
-    return text if text and text.isprintable() and not set(text) & {" ", '"', "="} else json.dumps(text)
-
-
-_FORMATTERS: Final[dict[str, type[logging.Formatter]]] = {
-    "pretty": Pretty,
-    "structured": Structured,
-    "json": Json,
-    "gcp": Json,
-}
-
-
-def configure_logging(settings: Settings) -> None:
-    """Set the process' logging up; for entry points only, a library leaves it alone."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(_FORMATTERS[settings.server.log_format]())
-    # No line says which thread, process or task wrote it: looking that up would cost a fifth of the line.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    logging.basicConfig(level=_LEVELS[settings.server.log_level], handlers=[handler], force=True)
-    # libvips tells of every thread pool at INFO.
-    logging.getLogger("pyvips").setLevel(logging.WARNING)
-
-
-def log_handler() -> logging.StreamHandler[TextIO] | None:
-    """Give the handler that `configure_logging` made, None where somebody else set logging up."""
-    handlers = logging.getLogger().handlers
-    found = handlers[0] if len(handlers) == 1 else None
-    if isinstance(found, logging.StreamHandler) and isinstance(found.formatter, tuple(_FORMATTERS.values())):
-        return found
-    return None
-
-
-def log_problems(wrong: ConfigError) -> None:
-    """Write every mistake of the configuration."""
-    for problem in wrong.problems:
-        logging.getLogger("imgserve").error("%s", problem)
+        try:
+            await self._app(scope, receive, noting)
+        finally:
+            exchange: Exchange | None = scope.get(SCOPE_KEY)
+            if exchange is not None:
+                log_exchange(exchange, cache=cache, prefix=self._prefix, fast=self._fast)

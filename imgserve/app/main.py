@@ -19,8 +19,10 @@ from starlette.routing import BaseRoute, Route
 from imgserve import metrics
 from imgserve import settings as configuration
 from imgserve.app.caches import cache_problems
+from imgserve.app.exits import EXIT_CONFIG
 from imgserve.app.hit_log import hit_log
-from imgserve.app.logs import configure_logging, log_exchange, log_problems, visible_path
+from imgserve.app.log_format import configure_logging, log_problems
+from imgserve.app.logs import RequestLog, visible_path
 from imgserve.app.measuring import measuring
 from imgserve.app.recycle import leave, recycle_when_stuck
 from imgserve.app.services import Services, build_services
@@ -29,7 +31,7 @@ from imgserve.errors import ConfigError
 from imgserve.service.admission import Admission
 from imgserve.service.readiness import Readiness
 from imgserve.settings import Settings
-from imgserve.web.api import ApiEndpoint, PurgeEndpoint
+from imgserve.web.api import ApiEndpoint, ApiHandler, NoEndpoint, PurgeEndpoint
 from imgserve.web.edge import Edge, EdgePolicy, Endpoint
 from imgserve.web.hot import HotPaths, LogHit
 from imgserve.web.image import ImageEndpoint
@@ -40,8 +42,6 @@ from imgserve.web.warm import WarmEndpoint
 
 logger = logging.getLogger("imgserve")
 
-#: EX_CONFIG of sysexits.h.
-EXIT_CONFIG = 78
 #: Between signs of life of an answer that takes minutes.
 _BEAT_S = 5.0
 
@@ -109,7 +109,11 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
     )
     app = Starlette(
         routes=_routes(services, reader, prefix),
-        middleware=[Middleware(Edge, policy=policy, log=functools.partial(log_exchange, prefix=prefix, fast=hits))],
+        # The line is written outside the edge, by what the answer says in the end.
+        middleware=[
+            Middleware(RequestLog, prefix=prefix, fast=hits),
+            Middleware(Edge, policy=policy, log=lambda _exchange: None),
+        ],
         lifespan=functools.partial(_lifespan, services, hot, hits, end),
     )
     # Not a route: patterns match decoded paths, and an image URL is whatever no route takes.
@@ -159,9 +163,14 @@ def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRou
     if monitoring.metrics and not monitoring.prometheus_bind:
         page = Endpoint(Metrics(monitoring.prometheus_namespace), secret=server.secret)
     routes += [Route(path, page) for path in dict.fromkeys(("/metrics", f"{prefix}/metrics"))]
-    purge = ApiEndpoint(PurgeEndpoint(services.caches.purges), keys=services.api_keys)
-    routes.append(Route(f"{prefix}/v1/purge", purge))
-    routes.append(Route(f"{prefix}/v1/warm", ApiEndpoint(_warm(services, prefix), keys=services.api_keys)))
+    has_keys = bool(services.settings.cache.api_keys)
+    handlers: dict[str, ApiHandler] = {
+        "purge": PurgeEndpoint(services.caches.purges, services.grammar),
+        "warm": _warm(services, prefix),
+    }
+    for name, handler in handlers.items():
+        routes.append(Route(f"{prefix}/v1/{name}", ApiEndpoint(handler, keys=services.api_keys, has_keys=has_keys)))
+    routes += [Route(f"{prefix}/v1{rest}", NoEndpoint()) for rest in ("", "/{rest:path}")]
     if server.development:
         explain = Explain(reader=reader, renderer=services.renderer, prefix=prefix)
         routes.append(Route(f"{prefix}{EXPLAIN}/{{path:path}}", Endpoint(explain, secret=server.secret)))

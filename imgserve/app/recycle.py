@@ -9,12 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from imgserve.app.exits import EXIT_STUCK
 from imgserve.service.readiness import Readiness
 
 logger = logging.getLogger(__name__)
 
-#: EX_SOFTWARE of sysexits.h: not a clean end, so every supervisor restarts.
-EXIT_STUCK: Final = 70
 #: Time for answers that need no render; those that do have nobody left to make them.
 DRAIN_S: Final = 5.0
 _LOOK_EVERY_S: Final = 1.0

@@ -27,9 +27,10 @@ from imgserve.plan.sources import compile_patterns
 from imgserve.plan.url import Grammar
 from imgserve.service.admission import ByteBudget
 from imgserve.service.api_keys import ApiKeys
+from imgserve.service.intents import Intents, fingerprint, transforms_of
 from imgserve.service.readiness import Readiness
 from imgserve.service.refining import Refiner
-from imgserve.service.render import Intents, Renderer, fingerprint, transforms_of
+from imgserve.service.render import Renderer
 from imgserve.service.results import Job
 from imgserve.service.validators import source_validator
 from imgserve.service.warm import Warmer

@@ -19,7 +19,7 @@ from imgserve.errors import ImgserveError
 from imgserve.ops.behaviour import Transform
 from imgserve.plan.model import Plan
 from imgserve.plan.url import PLAIN, Grammar, parse
-from imgserve.service.render import intent_of
+from imgserve.service.intents import intent_of
 
 #: Nobody waits for a batch as for a page, but a picture must not hold it up for ever.
 DEADLINE_S: Final = 600.0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from rich.table import Table
 
 from imgserve import __version__
 from imgserve.app.main import check
+from imgserve.app.tier_trials import TierTrial, try_tiers
 from imgserve.cli.address import address_problems
 from imgserve.cli.formats import Trial, blocked_loaders, library_versions, try_formats
 from imgserve.engine.libvips import configure_libvips
@@ -23,18 +25,31 @@ from imgserve.errors import ConfigError
 from imgserve.settings import load
 
 
+class Weight(Enum):
+    """What a finding means for serving: the word that it is told with, and its colour."""
+
+    #: The server does not start.
+    WRONG = ("wrong", "red")
+    #: It serves, but for that.
+    LACKING = ("lacking", "red")
+    ADVICE = ("advice", "yellow")
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong (or, `advice`, could be better), and what mends it."""
+    """One thing that is wrong (or, by its weight, less than that), and what mends it."""
 
     what: str
     remedy: str = ""
-    advice: bool = False
+    weight: Weight = Weight.WRONG
 
 
 @click.command()
 def doctor() -> None:
-    """Show versions and formats, check the settings, and say what is missing; exits with 1 when something is wrong."""
+    """Show versions and formats, check the settings, try the caches, and say whether this installation can serve.
+
+    Exits with 1 when it cannot, or not in all formats; a tier of the cache that does not work only makes it slower.
+    """
     console = Console(emoji=False)
     configure_libvips()
     trials = try_formats()
@@ -42,14 +57,33 @@ def doctor() -> None:
     _show_formats(console, trials)
     console.print(f"[bold]blocked loaders[/]  {', '.join(blocked_loaders()) or 'none'}")
     findings = [*_format_findings(trials), *settings_findings(), *_machine_findings()]
+    tiers: tuple[TierTrial, ...] = ()
+    if not any(finding.weight is Weight.WRONG for finding in findings):
+        tiers = tuple(try_tiers(load()))
+        _show_tiers(console, tiers)
     console.print()
     for finding in findings:
-        colour, word = ("yellow", "advice") if finding.advice else ("red", "wrong")
+        word, colour = finding.weight.value
         remedy = f" {finding.remedy}" if finding.remedy else ""
         console.print(f"[{colour}]{word}[/]  {escape(finding.what)}{escape(remedy)}", soft_wrap=True)
-    if any(not finding.advice for finding in findings):
+    sentence, serves = verdict(findings, tiers)
+    console.print(f"[{'green' if serves else 'red'}]{escape(sentence)}[/]", soft_wrap=True)
+    if not serves:
         sys.exit(1)
-    console.print("[green]This installation can serve.[/]")
+
+
+def verdict(findings: Sequence[Finding], tiers: Sequence[TierTrial]) -> tuple[str, bool]:
+    """Say in a sentence whether it can serve; also as a value, for the exit code."""
+    wrong = sum(finding.weight is Weight.WRONG for finding in findings)
+    if wrong:
+        return f"This installation cannot serve: {wrong} thing{'s' * (wrong > 1)} above must be mended first.", False
+    lacking = [finding.what for finding in findings if finding.weight is Weight.LACKING]
+    if lacking:
+        return f"This installation cannot serve all formats: {' '.join(lacking)}", False
+    broken = [f"the {tier.tier} tier does not work: {tier.problem.rstrip('.')}" for tier in tiers if tier.problem]
+    if broken:
+        return f"This installation can serve, but {'; and '.join(broken)}.", True
+    return "This installation can serve.", True
 
 
 def _show_versions(console: Console) -> None:
@@ -75,15 +109,25 @@ def _show_formats(console: Console, trials: tuple[Trial, ...]) -> None:
     console.print()
 
 
+def _show_tiers(console: Console, tiers: tuple[TierTrial, ...]) -> None:
+    console.print()
+    for tier in tiers:
+        state = f"[red]{escape(tier.problem)}[/]" if tier.problem else "[green]works[/]"
+        console.print(f"[bold]cache {tier.tier:<6}[/]  {escape(tier.place)}: {state}", soft_wrap=True)
+    if not tiers:
+        console.print("[bold]cache[/]  off: nothing is kept")
+
+
 def _format_findings(trials: tuple[Trial, ...]) -> Iterator[Finding]:
     for trial in trials:
         for problem in trial.problems:
             yield Finding(
                 f"{trial.name}: {problem}.",
                 "The wheel of libvips has every format listed here: pip install --force-reinstall 'pyvips[binary]'.",
+                Weight.LACKING,
             )
         if trial.missing:
-            yield Finding(f"{trial.name}: {trial.missing}", advice=True)
+            yield Finding(f"{trial.name}: {trial.missing}", weight=Weight.ADVICE)
 
 
 def settings_findings(environ: Mapping[str, str] = os.environ) -> Iterator[Finding]:
@@ -93,7 +137,7 @@ def settings_findings(environ: Mapping[str, str] = os.environ) -> Iterator[Findi
     except ConfigError as wrong:
         yield from (Finding(problem, "See docs/settings.md.") for problem in wrong.problems)
         return
-    yield from (Finding(warning, advice=True) for warning in settings.warnings)
+    yield from (Finding(warning, weight=Weight.ADVICE) for warning in settings.warnings)
     yield from (Finding(problem) for problem in (*check(settings), *address_problems(settings)))
 
 
@@ -102,10 +146,12 @@ def _machine_findings() -> Iterator[Finding]:
         yield Finding(
             "jemalloc is not in use; glibc's malloc gives memory back late.",
             "apt-get install libjemalloc2, and start with LD_PRELOAD=libjemalloc.so.2 (scripts/serve does).",
-            advice=True,
+            weight=Weight.ADVICE,
         )
     if not any(folder.is_dir() and any(folder.rglob("*.[to]tf")) for folder in _FONT_FOLDERS):
-        yield Finding("There are no fonts: text in SVG stays empty.", "apt-get install fonts-dejavu-core.", advice=True)
+        yield Finding(
+            "There are no fonts: text in SVG stays empty.", "apt-get install fonts-dejavu-core.", weight=Weight.ADVICE
+        )
 
 
 _FONT_FOLDERS = (Path("/usr/share/fonts"), Path("/usr/local/share/fonts"), Path.home() / ".fonts")

@@ -85,6 +85,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
+        # uvicorn stops it once a read; a known answer earlier in the same read has started it again.
+        self._unset_keepalive_if_required()
         self.scope["extensions"] = {ABORT: {"abort": self.abort}}
         if self._request_timer is None:
             self._start_request_timer()

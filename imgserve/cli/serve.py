@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import ctypes
+import dataclasses
+import logging
 import os
+import socket
 import sys
 from typing import Final
 
 import click
 import uvicorn
 
+from imgserve import __version__
 from imgserve.app.cpus import cpu_count
+from imgserve.app.log_format import configure_logging
 from imgserve.cli.address import BACKLOG, address_of, address_problems, reserve
 from imgserve.cli.counts import counting
 from imgserve.cli.environment import refuse, settings_or_exit
@@ -18,6 +23,8 @@ from imgserve.cli.protocol import ConnectionBounds, bounded_protocol
 from imgserve.cli.supervisor import Supervisor
 from imgserve.errors import ConfigError
 from imgserve.settings import Settings
+
+logger = logging.getLogger("imgserve")
 
 #: Built again in every process: imported by name because processes are spawned, never forked (libvips has threads).
 APP: Final = "imgserve.app.main:create_app"
@@ -42,12 +49,27 @@ def serve() -> None:
     try:
         with reserve(address_of(settings.server.bind)) as port, counting(settings) as gone:
             _cap_malloc_arenas()
+            configure_logging(settings)
+            # It would tell of each process that it stops; those tell it themselves.
+            logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
             # One process is supervised too: it may give itself up (app.recycle), and somebody has to start the next.
-            supervisor = Supervisor(config, [port], gone=gone)
+            supervisor = Supervisor(
+                config, [port], gone=gone, began=lambda: logger.info("%s", start_line(settings, port, config.workers))
+            )
             supervisor.run()
     except ConfigError as wrong:
         refuse(wrong.problems)
     sys.exit(supervisor.exit_code)
+
+
+def start_line(settings: Settings, port: socket.socket, processes: int) -> str:
+    """Say in one line what serves, where, and where it keeps results."""
+    address = dataclasses.replace(address_of(settings.server.bind), port=port.getsockname()[1])
+    where = address.url if address.host else f"{address.url} (all addresses)"
+    tiers = ",".join(settings.cache.cache)
+    cache = tiers if tiers == "off" else f"{tiers} ({settings.cache.folder})"
+    count = "1 process" if processes == 1 else f"{processes} processes"
+    return f"imgserve {__version__} on {where}, {count}, cache {cache}"
 
 
 def uvicorn_config(settings: Settings, *, workers: int) -> uvicorn.Config:

@@ -19,6 +19,9 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
+from imgserve.app.exits import EXIT_CONFIG as SETTINGS_ARE_WRONG
+from imgserve.cli.environment import EXIT_CONFIG
+
 logger = logging.getLogger("imgserve")
 
 #: prctl(2): the signal that a process gets when its parent ends.
@@ -87,13 +90,19 @@ class Supervisor(Multiprocess):
     """uvicorn's, which restarts for ever what cannot start unless its exit code is the one of uvicorn itself."""
 
     def __init__(
-        self, config: uvicorn.Config, sockets: list[socket.socket], *, gone: Callable[[int], None] = lambda _pid: None
+        self,
+        config: uvicorn.Config,
+        sockets: list[socket.socket],
+        *,
+        gone: Callable[[int], None] = lambda _pid: None,
+        began: Callable[[], None] = lambda: None,
     ) -> None:
-        """`gone` is told the id of each process that has ended and was replaced."""
+        """`gone` is told the id of each process that has ended and was replaced; `began`, once, that one serves."""
         super().__init__(config, sockets)
         #: The exit code of the server.
         self.exit_code = 0
         self._gone = gone
+        self._began = began
         #: What has served once cannot be wrong in its settings: from then on, every lost process is replaced.
         self._has_served = False
         self._pids: set[int] = set()
@@ -108,7 +117,9 @@ class Supervisor(Multiprocess):
 
     def keep_subprocess_alive(self) -> None:
         self._replace_lost()
-        self._has_served = self._has_served or any(isinstance(one, Worker) and one.served for one in self.processes)
+        if not self._has_served and any(isinstance(one, Worker) and one.served for one in self.processes):
+            self._has_served = True
+            self._began()
         if not self._all_started and all(isinstance(one, Worker) and one.served for one in self.processes):
             self.processes += [self._started() for _ in range(self.processes_num - len(self.processes))]
         # By comparison: SIGHUP replaces processes too, in uvicorn's own loop.
@@ -126,13 +137,19 @@ class Supervisor(Multiprocess):
             worker.kill()
             worker.join()
             if isinstance(worker, Worker) and not worker.served and not self._has_served:
-                logger.critical("process %s ended before it served (exit code %s)", worker.pid, worker.exitcode)
-                # What it ended with is the reason (78 = settings); a signal's number is no exit code.
-                self.exit_code = max(worker.exitcode or 0, 0) or STARTUP_FAILURE
+                self.exit_code = self._reason(worker)
                 self.should_exit.set()
                 return
             logger.error("process %s ended (exit code %s); another takes its place", worker.pid, worker.exitcode)
             self.processes[index] = self._started()
+
+    def _reason(self, worker: Worker) -> int:
+        """Give the exit code of a server whose first process ended; one that found mistakes has told them."""
+        if worker.exitcode == SETTINGS_ARE_WRONG:
+            return EXIT_CONFIG
+        logger.critical("process %s ended before it served (exit code %s)", worker.pid, worker.exitcode)
+        # A signal's number is no exit code.
+        return max(worker.exitcode or 0, 0) or STARTUP_FAILURE
 
     def run(self) -> None:
         """Serve until told to stop, like uvicorn's; but look sooner whether the first process has begun."""

@@ -7,20 +7,23 @@ both want, but never at a standstill, as work of the idle class is for as long a
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import multiprocessing
+import os
 import signal
+import threading
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from multiprocessing.connection import Connection
-from typing import Any, Final
+from multiprocessing.context import SpawnProcess
+from typing import Final
 
 from imgserve.engine.deadline import Deadline
-from imgserve.engine.idle import step_behind
 from imgserve.engine.intent import EngineConfig
 from imgserve.engine.libvips import configure_libvips
 from imgserve.engine.sharing import Variant
 from imgserve.engine.variants import Outcome, render_variants
-from imgserve.errors import RenderTimeout
+from imgserve.errors import RenderTimeout, Unavailable
 
 #: The kernel gives such a process a tenth of what one that is not nice gets.
 _NICE: Final = 10
@@ -32,12 +35,23 @@ _GRACE_S: Final = 30.0
 Task = tuple[bytes, Sequence[Variant], EngineConfig, float]
 
 
-class BesideProcess:
-    """One process, started with its first source; `timeout_s` bounds all variants of one source together."""
+def step_behind(*, nice: int = _NICE) -> None:
+    """Let other processes have the CPU first."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.nice(nice)
 
-    def __init__(self, *, timeout_s: float) -> None:
+
+class BesideProcess:
+    """One process, started with its first source; `timeout_s` bounds all variants of one source together.
+
+    It calls `step_back`, a module's function, before its first source. It ends with the process that started it,
+    however that ends and whatever it is at itself.
+    """
+
+    def __init__(self, *, timeout_s: float, step_back: Callable[[], None] = step_behind) -> None:
         self._timeout_s = timeout_s
-        self._process: Any = None
+        self._step_back = step_back
+        self._process: SpawnProcess | None = None
         self._line: Connection | None = None
         self._sources = 0
 
@@ -46,9 +60,10 @@ class BesideProcess:
     ) -> AsyncGenerator[Outcome, None]:
         """Give what `render_variants` gives, as it is made; one source at a time, and close the iterator (aclosing).
 
-        Whoever leaves early ends the process, and its work with it. Raises RenderTimeout where it hung or died.
+        Whoever leaves early ends the process, and its work with it. Raises RenderTimeout where it hung or died over
+        this source, and Unavailable where none can be started; the next source has another process.
         """
-        line = self._line or self._started()
+        line = self._living()
         self._sources += 1
         ends_at = time.monotonic() + self._timeout_s + _GRACE_S
         left = len(variants)
@@ -65,28 +80,43 @@ class BesideProcess:
             if left or self._sources >= _SOURCES_A_PROCESS:
                 await self.end()
 
-    def _started(self) -> Connection:
+    def _living(self) -> Connection:
+        """Give the line to the process; one that died since its last source is replaced."""
+        if self._line is not None and self._process is not None and self._process.is_alive():
+            return self._line
         spawning = multiprocessing.get_context("spawn")
-        ours, theirs = spawning.Pipe()
-        self._process = spawning.Process(target=_work, args=(theirs,), name="imgserve-beside", daemon=True)
-        self._process.start()
-        theirs.close()  # so that its end is seen here
-        self._line, self._sources = ours, 0
+        try:
+            ours, theirs = spawning.Pipe()
+            with theirs:  # closed here, so that its end is seen
+                process = spawning.Process(
+                    target=_work, args=(theirs, self._step_back), name="imgserve-beside", daemon=True
+                )
+                process.start()
+        except OSError as error:
+            raise Unavailable("The server cannot start a process now; try again later.") from error
+        self._process, self._line, self._sources = process, ours, 0
         return ours
 
-    async def end(self) -> None:
-        """End the process at once, if there is one; the next render starts another."""
+    def kill(self) -> SpawnProcess | None:
+        """End the process at once, if there is one, and give it to be waited for; the next render starts another."""
         process, self._process, self._line = self._process, None, None
         if process is not None:
             process.kill()
+        return process
+
+    async def end(self) -> None:
+        """End the process at once, and wait until it is gone."""
+        if (process := self.kill()) is not None:
             await asyncio.to_thread(process.join)
 
 
-def _work(line: Connection) -> None:
-    """Serve sources until the other end is closed, by the death of its process too."""
+def _work(line: Connection, step_back: Callable[[], None]) -> None:
+    """Serve sources until the other end is closed."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    step_behind(nice=_NICE)
+    # Before stepping back, which holds for this thread and those that it starts: looking does not wait for an idle CPU.
+    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    step_back()
     configure_libvips()
     while True:
         try:
@@ -95,3 +125,14 @@ def _work(line: Connection) -> None:
                 line.send(outcome)
         except (EOFError, ConnectionError):
             return
+
+
+def _end_with_parent() -> None:
+    """End in the middle of a render too: a line that is closed is seen between sources only.
+
+    Not with PR_SET_PDEATHSIG, which is sent when the thread ends that started this process.
+    """
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

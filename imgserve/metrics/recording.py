@@ -220,10 +220,3 @@ class Hits:
         _REQUESTS.inc(hits)
         _CACHE_REQUESTS[self.tier, "hit"].inc(hits)
         _CACHE_BYTES[self.tier, "read"].inc(size)
-
-
-def count_hits(tier: str, status: int, size: int, seconds: float) -> None:
-    """Count one image request that a tier answered; `Hits` does the same for many."""
-    one = Hits(tier)
-    one.add(status, size, seconds)
-    one.flush()

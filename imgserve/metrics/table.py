@@ -102,7 +102,8 @@ METRICS: Final[tuple[Metric, ...]] = (
     _counter(
         "refusals_total",
         "Image requests that were refused to protect the server.",
-        reason="queue (all threads and their queue taken), clients (IMGSERVE_MAX_CLIENTS), stuck or closing",
+        reason="queue (all threads and their queue taken), clients (IMGSERVE_MAX_CLIENTS),"
+        " bytes (IMGSERVE_MAX_BYTES_IN_FLIGHT), stuck or closing",
     ),
     _counter("cache_requests_total", "Looks into a cache.", tier=_TIER, result="hit, miss or error"),
     _counter("cache_bytes_total", "Bytes of results in and out of a cache.", tier=_TIER, direction="read or written"),

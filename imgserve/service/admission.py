@@ -47,9 +47,11 @@ class Share:
         self.bytes = 0
 
     def expect(self, length: int | None) -> None:
-        """Take room for a body that is about to be read; raises QueueFull where there is none."""
-        self._budget.check(length or _UNKNOWN_BYTES)
-        self.settle(length or _UNKNOWN_BYTES)
+        """Take room for a body that is about to be read, or has grown to this; raises QueueFull where there is none."""
+        wanted = length or _UNKNOWN_BYTES
+        if wanted > self.bytes:
+            self._budget.check(wanted, had=self.bytes)
+        self.settle(wanted)
 
     def settle(self, size: int) -> None:
         """Count what the body really has."""
@@ -73,9 +75,10 @@ class ByteBudget:
         finally:
             share.settle(0)
 
-    def check(self, size: int) -> None:
-        """Refuse what is beyond the bound; one source always has room, however large it is."""
-        if self._limit and self.inside and self.inside + size > self._limit:
+    def check(self, size: int, *, had: int = 0) -> None:
+        """Refuse what is beyond the bound; one source always has room, however large. `had` is counted already."""
+        others = self.inside - had
+        if self._limit and others and others + size > self._limit:
             metrics.refused("bytes")
             raise QueueFull(
                 "The sources of the images that are being made fill this server; try again in a moment.",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from imgserve.engine.pipeline import Rendered
@@ -49,23 +49,29 @@ class Made:
     stale: str = ""
     #: It must not be kept: the origin said so.
     private: bool = False
-    #: What a purge finds it by, where it is kept.
-    labels: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def passing(self) -> bool:
         """Whether it will soon be another, so that browsers should not keep it for long."""
-        return self.draft or self.stale == "error"
+        return self.draft or bool(self.stale)
 
 
 def labels_of(plan: Plan) -> tuple[str, ...]:
     """Name what a purge may find the plan's result by: its source, its tags, its presets."""
     tags = plan.get(CacheTags)
-    return (
-        SOURCE + plan.source,
-        *(TAG + tag for tag in (tags.tags if tags is not None else ())),
-        *(PRESET + name for name in plan.presets),
-    )
+    named = {TAG + tag for tag in (tags.tags if tags is not None else ())} | {PRESET + name for name in plan.presets}
+    return (SOURCE + plan.source, *sorted(named))
+
+
+def key_of(plan: Plan, *, epoch: str) -> str:
+    """Name the plan's result, as 64 hex digits.
+
+    Other tags and presets make another result of the same pixels: what is kept has then the labels of every URL that it
+    answers, whoever made it, and a purge by any of them finds it.
+    """
+    key = plan.key(epoch=epoch)
+    _, *named = labels_of(plan)
+    return hashlib.sha256("\n".join((key, *named)).encode()).hexdigest() if named else key
 
 
 def source_tag(source: str) -> str:
@@ -122,7 +128,6 @@ def from_stored(stored: Stored) -> Made | None:
             stored_at=facts["stored_at"],
             fresh_until=facts["fresh_until"],
             draft=facts["draft"],
-            labels=stored.labels,
         )
     except (ValueError, KeyError, TypeError):
         return None

@@ -18,7 +18,7 @@ _NOT_KEPT: Final = frozenset({"no-store", "private"})
 _ASK_FIRST: Final = frozenset({"no-cache", "must-revalidate", "proxy-revalidate", "s-maxage"})
 
 #: Entries "from the future" up to here are those of a machine whose clock is a little ahead.
-_SKEW_S: Final = 60.0
+SKEW_S: Final = 60.0
 
 
 class State(Enum):
@@ -48,7 +48,7 @@ class KeepingRules:
 
     def state(self, *, stored_at: float, fresh_until: float, now: float) -> State:
         """Judge a result by Unix times; one that was stored in the future proves a wrong clock and is asked about."""
-        if stored_at > now + _SKEW_S:
+        if stored_at > now + SKEW_S:
             return State.STALE
         if now < fresh_until:
             return State.FRESH
@@ -72,6 +72,11 @@ def fresh_s(origin: Origin, rules: KeepingRules, *, now: float) -> float | None:
         # A date that cannot be read is one in the past (RFC 9111, 5.3); many origins say "0".
         return max(0.0, at - (_time(origin.headers.get("date", "")) or now)) if at else 0.0
     return rules.ttl_s
+
+
+def is_kept(origin: Origin) -> bool:
+    """Tell whether the origin lets a shared cache keep its answer."""
+    return not _directives(origin.cache_control).keys() & _NOT_KEPT
 
 
 def must_revalidate(origin: Origin) -> bool:

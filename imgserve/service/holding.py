@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack
 from types import TracebackType
@@ -21,10 +22,11 @@ class Holding:
         self._stack = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
+        ends_at = time.monotonic() + self._wait_s
         async with AsyncExitStack() as entering:
             # Those of this machine first: of its processes, one at most asks the fleet's.
             for one in self._locks:
-                await entering.enter_async_context(one.hold(self._key, wait_s=self._wait_s))
+                await entering.enter_async_context(one.hold(self._key, wait_s=max(0.0, ends_at - time.monotonic())))
             self._stack = entering.pop_all()
         return self
 

@@ -7,10 +7,11 @@ import logging
 from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from imgserve import metrics
-from imgserve.ports import EVERYTHING, Bulletin, Selector, StoreError
+from imgserve.ports import EVERYTHING, Bulletin, Selector, Store, StoreError
 from imgserve.service.entry import SOURCE
 from imgserve.service.negatives import Negatives
 from imgserve.service.tiers import Tiers
@@ -19,6 +20,14 @@ logger = logging.getLogger(__name__)
 
 #: Purges that are remembered for work under way; with more of them while one render runs, it is not kept.
 _REMEMBERED: Final = 10_000
+#: Purges of the fleet that this machine's own tiers are still to be rid of; of more, everything goes.
+_MAX_BEHIND: Final = 1000
+#: News that come while news are read are read too, but a bulletin that is broken says so for ever.
+_MAX_READS: Final = 3
+#: Between attempts on a tier that failed.
+_AGAIN_S: Final = 1.0
+#: How often news are looked for where no request does.
+_LOOK_EVERY_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +52,10 @@ class Mark:
     def doubted(self, labels: Sequence[str]) -> bool:
         """Tell, in any thread, whether that happened or may have; asked after a purge is told, it is never missed."""
         return self._purges.changed() or self.passed(labels)
+
+    def hidden(self, labels: Sequence[str]) -> bool:
+        """Tell whether something with these labels may lie in this machine's own tiers though it was purged before."""
+        return self._purges.hidden(labels)
 
     async def purged(self, labels: Sequence[str]) -> bool:
         """Hear what there is to hear, then tell whether something with these labels was purged since."""
@@ -75,7 +88,11 @@ class Purges:
         #: Numbered from 1.
         self._seen: deque[tuple[int, Selector]] = deque(maxlen=_REMEMBERED)
         self._count = 0
-        self._catching_up = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
+        #: What the fleet purged and this machine's own tiers may still have, and puts of ours to take back.
+        self._behind: deque[tuple[Selector, list[tuple[Tiers, list[tuple[Store, str]]]]]] = deque()
+        self._emptying: asyncio.Task[None] | None = None
+        self._listening: asyncio.Task[None] | None = None
 
     def mark(self) -> Mark:
         """Give this point in time; to be taken before a source or a store is read."""
@@ -95,16 +112,24 @@ class Purges:
         for bulletin in self._bulletins:
             if bulletin.changed():
                 return True
-        return bool(self._bulletins) and self._catching_up.locked()
+        return self._reading is not None
 
     async def catch_up(self) -> None:
-        """Forget here what other processes purged."""
-        if not self.changed():
-            return
-        async with self._catching_up:
+        """Forget here what other processes purged; a caller that is cancelled leaves the others waiting, not unread."""
+        for _ in range(_MAX_READS):
+            if not self.changed():
+                return
+            if self._reading is None:
+                self._reading = asyncio.create_task(self._read_all(), name="purges")
+            await asyncio.shield(self._reading)
+
+    async def _read_all(self) -> None:
+        try:
             for bulletin in self._bulletins:
                 if bulletin.changed():
                     await self._read(bulletin)
+        finally:
+            self._reading = None
 
     async def _read(self, bulletin: Bulletin) -> None:
         try:
@@ -115,17 +140,49 @@ class Purges:
             news = [EVERYTHING]
         for selector in news:
             self._forget(selector)
-            # EVERYTHING says that news were lost: memory cannot be trusted then, and what lies on a disk is checked
-            # with its origin in its time. A restart of Redis would cost the whole disk otherwise.
-            if bulletin is self._fleet and selector != EVERYTHING:
-                gone = 0
-                for tiers in (self._results, self._sources):
-                    counts, _ = await tiers.purge(selector, here=True)
-                    gone += sum(counts.values())
-                if gone and self._machine is not None:
-                    # Into memories it may have come from the disk in the meantime, here and in the other processes.
-                    self._forget(selector)
-                    await self._published(self._machine, selector)
+            if bulletin is self._fleet:
+                self._empty_later(selector)
+
+    def hidden(self, labels: Sequence[str]) -> bool:
+        """See `Mark.hidden`."""
+        return any(selector.matches(labels) for selector, _ in self._behind)
+
+    def _empty_later(self, selector: Selector) -> None:
+        """Rid this machine's own tiers of what the fleet purged, while nobody waits; until then it is hidden."""
+        ours = [(tiers, tiers.lately(selector)) for tiers in (self._results, self._sources)]
+        # EVERYTHING says that news were lost: memory cannot be trusted then, and what lies on a disk is checked with
+        # its origin in its time. A restart of Redis would cost the whole disk otherwise.
+        if selector == EVERYTHING:
+            for tiers, put in ours:
+                if put:
+                    tiers.background.start(partial(self._taken_back, tiers, put))
+            return
+        if len(self._behind) >= _MAX_BEHIND:
+            selector = Selector(SOURCE, prefix=True)
+            self._behind.clear()
+        self._behind.append((selector, ours))
+        if self._emptying is None or self._emptying.done():
+            self._emptying = asyncio.create_task(self._empty(), name="purges of the fleet")
+
+    async def _taken_back(self, tiers: Tiers, put: list[tuple[Store, str]]) -> None:
+        await tiers.take_back(put)
+
+    async def _empty(self) -> None:
+        while self._behind:
+            selector, ours = self._behind[0]
+            done, gone = True, 0
+            for tiers, put in ours:
+                counts, failed = await tiers.purge(selector, here=True)
+                done = done and not failed and await tiers.take_back(put)
+                gone += sum(counts.values())
+            if gone and self._machine is not None:
+                # Other processes of this machine, which heard of it earlier or later, may have read what was there.
+                self._forget(selector)
+                await self._published(self._machine, selector)
+            if not done:
+                await asyncio.sleep(_AGAIN_S)
+            elif self._behind and self._behind[0][0] is selector:
+                self._behind.popleft()
 
     async def purge(self, selector: Selector) -> Purged:
         """Forget what the selector names, everywhere."""
@@ -173,6 +230,26 @@ class Purges:
         metrics.purged(memory.name, count)
         return {memory.name: count}
 
+    async def _listen(self) -> None:
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            try:
+                await self.catch_up()
+            except Exception:
+                logger.exception("news of purges cannot be applied")
+
+    def start(self) -> None:
+        """Hear of purges where no request comes to ask for them: a machine's disk outlives it."""
+        if self._fleet is not None:
+            self._listening = asyncio.create_task(self._listen(), name="listening for purges")
+
     async def close(self) -> None:
+        """Apply what was heard of, as far as that goes at once, and stop."""
+        tasks = [task for task in (self._listening, self._emptying) if task is not None]
+        if self._emptying is not None:
+            await asyncio.wait([self._emptying], timeout=_AGAIN_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         for bulletin in self._bulletins:
             await bulletin.close()

@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 _MAX_WAITING: Final = 1000
 #: How often it is looked whether the server has become idle.
 _LOOK_EVERY_S: Final = 0.1
+#: How long the lock on a result is waited for.
+_LOCK_S: Final = 5.0
 
 Remake = Callable[[Job], Awaitable[tuple[Rendered, str]]]
 
@@ -59,6 +61,8 @@ class Refiner:
                         await self._refine(job)
             except ImgserveError as error:
                 logger.info("a draft could not be made smaller: %s", error.message)
+            except Exception:
+                logger.exception("a draft could not be made smaller")
             finally:
                 self._waiting.pop(job.key, None)
 
@@ -69,11 +73,13 @@ class Refiner:
         if draft is None or not draft.draft:
             return
         picture, validator = await self._remake(job)
-        still = await self._results.find(job)
-        if validator != draft.validator or still is None or not still.draft or still.stored_at != draft.stored_at:
-            return
-        smaller = picture if len(picture.data) < len(draft.picture.data) else draft.picture
-        await self._results.replace(job, _finished(draft, smaller), mark=mark)
+        # Whoever checks the draft's source meanwhile puts another in its place, under this lock.
+        async with self._results.holding(job, left_s=_LOCK_S):
+            still = await self._results.find(job)
+            if validator != draft.validator or still is None or not still.draft or still.stored_at != draft.stored_at:
+                return
+            smaller = picture if len(picture.data) < len(draft.picture.data) else draft.picture
+            await self._results.replace(job, _finished(draft, smaller), mark=mark)
         metrics.refined()
 
     async def close(self) -> None:

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from functools import reduce
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from imgserve import metrics
 from imgserve.engine.deadline import Deadline
-from imgserve.engine.frame import Transform
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.pipeline import Rendered, render
 from imgserve.engine.pool import RETRY_AFTER_S, RenderPool
@@ -30,27 +27,24 @@ from imgserve.errors import (
     LoadError,
     QueueFull,
     RenderTimeout,
-    SourceForbidden,
+    SourceDenied,
     SourceNotFound,
     SourceTimeout,
     SourceUnreachable,
     Unavailable,
 )
-from imgserve.ops.behaviour import Setting
-from imgserve.ops.behaviour import Transform as TransformOp
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import AllowedSources, scheme_of
 from imgserve.ports import Announce, Blob, Origin, Source, SourceStream, unannounced
 from imgserve.service.admission import Ahead, ByteBudget, Place
-from imgserve.service.entry import COALESCED, Made, labels_of
+from imgserve.service.entry import COALESCED, Made, key_of, labels_of, source_tag
 from imgserve.service.freshness import State
+from imgserve.service.intents import Intents, transforms_of
 from imgserve.service.results import Job, ResultCache
 from imgserve.service.source_cache import SourceCache
-from imgserve.service.validators import origin_condition, source_validator
+from imgserve.service.validators import NOT_MODIFIED, is_version, origin_condition, source_validator
 
 logger = logging.getLogger(__name__)
-
-_NOT_MODIFIED: Final = 304
 
 #: Bound on asking an origin about a stale result in the background.
 _CHECK_S: Final = 30.0
@@ -83,62 +77,13 @@ class Unchanged:
     origin: Origin
     validator: str | None
     draft: bool = False
+    #: Why it is served beyond its time, as in `Made`.
+    stale: str = ""
 
-
-def intent_of(plan: Plan, defaults: Intent) -> Intent:
-    """Put what the plan says over the operator's defaults."""
-    # Plain settings go in together, once: a copy of Intent costs 20 microseconds, more than parsing an option.
-    given: dict[str, Any] = {"preferred": plan.preferred, "enforced": plan.enforced}
-    rest: list[Setting | TransformOp] = []
-    for one in plan.ops:
-        if isinstance(one, Setting) and type(one).configure is Setting.configure:
-            given |= one.given()
-        elif isinstance(one, Setting | TransformOp):
-            rest.append(one)
-    return reduce(lambda so_far, one: one.configure(so_far), rest, dataclasses.replace(defaults, **given))
-
-
-class Intents:
-    """What plans want, made once for all that share their options; `defaults` are the operator's."""
-
-    def __init__(self, defaults: Intent, *, limit: int = 1024) -> None:
-        self.defaults = defaults
-        self._limit = limit
-        #: By id of the options, which plans of the same text share (plan.url.Recipes); each entry holds the options, so
-        #: that their id cannot become another's.
-        self._known: dict[tuple[int, tuple[str, ...], tuple[str, ...]], tuple[Intent, object]] = {}
-
-    def of(self, plan: Plan) -> Intent:
-        """Put what the plan says over the defaults."""
-        given = (id(plan.ops), plan.preferred, plan.enforced)
-        known = self._known.get(given)
-        if known is None:
-            known = self._known[given] = (intent_of(plan, self.defaults), plan.ops)
-            if len(self._known) > self._limit:
-                del self._known[next(iter(self._known))]
-        return known[0]
-
-
-def transforms_of(plan: Plan) -> Sequence[Transform]:
-    """Give the options of a plan that change pixels by themselves."""
-    return [one for one in plan.ops if isinstance(one, TransformOp)]
-
-
-def fingerprint(*facts: object) -> str:
-    """Hash facts that decide every result's bytes (versions, defaults, configuration) for the epoch of keys."""
-    return hashlib.sha256("\n".join(map(_stable, facts)).encode()).hexdigest()[:32]
-
-
-def _stable(fact: object) -> str:
-    # repr() of a mapping follows insertion, not meaning; that of a picture would be as long as the picture.
-    if isinstance(fact, Mapping):
-        return repr(sorted(fact.items()))
-    if isinstance(fact, bytes):
-        return hashlib.sha256(fact).hexdigest()
-    if dataclasses.is_dataclass(fact):
-        parts = (f"{field.name}={_stable(getattr(fact, field.name))}" for field in dataclasses.fields(fact))
-        return f"{type(fact).__name__}({', '.join(parts)})"
-    return repr(fact)
+    @property
+    def passing(self) -> bool:
+        """See `Made.passing`."""
+        return self.draft or bool(self.stale)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,7 +114,7 @@ class Renderer:
         return self.intents.of(plan)
 
     def key(self, plan: Plan) -> str:
-        return plan.key(epoch=self.epoch)
+        return key_of(plan, epoch=self.epoch)
 
     def admit(self, plan: Plan) -> None:
         """Check before any work that the plan's source may be fetched; raises BadRequest or SourceForbidden."""
@@ -197,25 +142,28 @@ class Renderer:
             key=self.key(plan),
             labels=labels_of(plan),
             ends_at=ends_at,
-            looked_at=self.clock(),
             mark=await self.results.now(),
         )
         kept = await self.results.find(job)
         if kept is not None and (found := await self._kept_answer(job, kept)) is not None:
             return _unless_known(found, condition)
         if kept is None and condition.given:
-            # The client may have the result: where the origin agrees, nobody makes it.
-            headers = condition.origin_headers()
-            if not headers:
-                # Without a 304, which needs no room, a render is likely; where it would be refused, spare the download.
-                self._check_room()
-            blob = await self.fetch(plan, self.intent(plan), headers=headers)
-            if blob.origin.status == _NOT_MODIFIED:
+            return await self._made_unless_known(job, condition)
+        return _unless_known(await self._join(job, kept), condition)
+
+    async def _made_unless_known(self, job: Job, condition: Condition) -> Made | Unchanged:
+        """Make a result that the client may have: where the origin agrees, nobody needs to."""
+        headers = condition.origin_headers()
+        if not headers:
+            # Without a 304, which needs no room, a render is likely; where it would be refused, spare the download.
+            self._check_room()
+        with self.bytes_in_flight.share() as share:
+            blob = await self.fetch(job.plan, self.intent(job.plan), headers=headers, announce=share.expect)
+            if blob.origin.status == NOT_MODIFIED:
                 return Unchanged(origin=blob.origin, validator=None)
             if condition.holds(validator := source_validator(blob), blob.origin):
                 return Unchanged(origin=blob.origin, validator=validator)
-            job = dataclasses.replace(job, blob=blob)
-        return _unless_known(await self._join(job, kept), condition)
+            return _unless_known(await self._join(dataclasses.replace(job, blob=blob), None), condition)
 
     async def _kept_answer(self, job: Job, kept: Made) -> Made | None:
         """Give what is kept, if it may be served; None where it has to be made, or its origin asked, first."""
@@ -232,8 +180,9 @@ class Renderer:
             try:
                 return await self._join(job, kept)
             except (SourceUnreachable, SourceTimeout, LoadError) as error:
+                metrics.revalidated("error")
                 metrics.stale_answered("error")
-                logger.warning("a stale result is served, as its source cannot be checked: %s", error.message)
+                _told("a stale result is served, as its source cannot be checked", job, error)
                 return dataclasses.replace(kept, stale="error")
         return None
 
@@ -241,11 +190,13 @@ class Renderer:
         """Ask the origin about a stale result that was served, while nobody waits."""
         try:
             await self._join(dataclasses.replace(job, ends_at=self.clock() + _CHECK_S), kept)
-        except (SourceNotFound, SourceForbidden):
-            # It is gone, and what was made of it goes too.
-            await self.results.forget(job.key)
         except ImgserveError as error:
-            logger.info("a stale result could not be checked: %s", error.message)
+            metrics.revalidated("error")
+            if isinstance(error, SourceNotFound) and not isinstance(error, SourceDenied):
+                # It is gone, and what was made of it goes too.
+                await self.results.forget(job.key)
+                return
+            _told("a stale result was served, and its source cannot be checked", job, error)
 
     async def _join(self, job: Job, kept: Made | None) -> Made:
         made, joined = await self.results.flights.join(
@@ -269,7 +220,7 @@ class Renderer:
                 metrics.coalesced("other")
                 return dataclasses.replace(again, cache=COALESCED)
             made = await self._made(job, kept, place)
-            self.results.keep(job, made, kept, holding=holding)
+            await self.results.keep(job, made, kept, holding=holding)
             if made.draft and self.drafts is not None:
                 self.drafts(job)
             return made
@@ -278,9 +229,10 @@ class Renderer:
         plan, intent = job.plan, self.intent(job.plan)
         with self.bytes_in_flight.share() as share:
             headers = origin_condition(kept.validator) if kept is not None else {}
-            blob = job.blob or await self.fetch(plan, intent, headers=headers, announce=share.expect)
-            share.settle(len(blob.data))
-            if kept is not None and _is_version(blob, kept.validator):
+            if (blob := job.blob) is None:  # the request that brings one counts it
+                blob = await self.fetch(plan, intent, headers=headers, announce=share.expect)
+                share.settle(len(blob.data))
+            if kept is not None and is_version(blob, kept.validator):
                 metrics.revalidated("unchanged")
                 return self.results.freshened(job, kept, blob)
             if kept is not None:
@@ -300,7 +252,6 @@ class Renderer:
                 source_bytes=len(blob.data),
                 validator=source_validator(blob),
                 draft=self.drafts is not None and not picture.passthrough,
-                labels=job.labels,
             ),
             blob,
         )
@@ -351,11 +302,12 @@ class Renderer:
         return await self.pool.run(work, deadline=deadline)
 
 
+def _told(what: str, job: Job, error: ImgserveError) -> None:
+    # Not the source's URL, which may be secret: the name that it has in Cache-Tag.
+    logger.warning("%s (%s): %s", what, source_tag(job.plan.source), error.message)
+
+
 def _unless_known(made: Made, condition: Condition) -> Made | Unchanged:
     if condition.holds(made.validator, made.origin, draft=made.draft):
-        return Unchanged(origin=made.origin, validator=made.validator, draft=made.draft)
+        return Unchanged(origin=made.origin, validator=made.validator, draft=made.draft, stale=made.stale)
     return made
-
-
-def _is_version(blob: Blob, validator: str) -> bool:
-    return blob.origin.status == _NOT_MODIFIED or source_validator(blob) == validator

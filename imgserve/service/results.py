@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import scheme_of
-from imgserve.ports import Blob, Locks, Stored
+from imgserve.ports import Blob, Locks
 from imgserve.service.entry import MEMORY, Made, from_stored, to_stored
 from imgserve.service.flights import Background, Flights
 from imgserve.service.freshness import KeepingRules, State, fresh_s, freshened_origin, must_revalidate
@@ -23,8 +23,6 @@ from imgserve.service.tiers import Tiers
 
 #: Stale results that are checked at a time; more of them are checked at their next request.
 _MAX_CHECKS: Final = 32
-#: A look is good for so long: nobody makes, keeps and unlocks a result between it and a lock that is had at once.
-_LOOK_AGAIN_S: Final = 0.002
 #: Sources whose state costs a look and no download are looked at again after this time.
 _NEAR_TTL_S: Final = 1.0
 
@@ -41,8 +39,6 @@ class Job:
     ends_at: float
     #: Before anything of it was read.
     mark: Mark
-    #: When it was looked for, on the clock of `time.monotonic`.
-    looked_at: float = 0.0
     #: The source, where it was downloaded already.
     blob: Blob | None = None
 
@@ -103,20 +99,15 @@ class ResultCache:
                 (stored, tier), made = found, below
         if made is None or stored is None:
             return None
-        if missing := [label for label in job.labels if label not in stored.labels]:
-            # It was made for another URL of the same picture; a purge by what this one says has to find it too.
-            stored = dataclasses.replace(stored, labels=(*stored.labels, *missing))
-            self.tiers.background.start(lambda: self.tiers.put(job.key, stored, since=mark))
         return dataclasses.replace(made, cache=tier)
 
     async def find_again(self, job: Job, kept: Made | None) -> Made | None:
-        """Look for what another process made while the lock was waited for: fresh, and not what was known before."""
-        if time.monotonic() - job.looked_at < _LOOK_AGAIN_S:
+        """Look for what another process kept before the lock was had: fresh, and not what was known before."""
+        found = await self.tiers.get(job.key, since=await self.now(), quick=True) if self._locks else None
+        made = from_stored(found[0]) if found is not None else None
+        if made is None or self.state(job, made) is not State.FRESH:
             return None
-        found = await self.find(job)
-        if found is None or self.state(job, found) is not State.FRESH:
-            return None
-        return found if kept is None or found.stored_at > kept.stored_at else None
+        return made if kept is None or made.stored_at > kept.stored_at else None
 
     def state(self, job: Job, made: Made) -> State:
         rules = self._rules_of(job.plan)
@@ -149,25 +140,24 @@ class ResultCache:
         origin = freshened_origin(kept.origin, blob.origin)
         return self.dated(job, dataclasses.replace(kept, origin=origin), dataclasses.replace(blob, origin=origin))
 
-    def keep(self, job: Job, made: Made, kept: Made | None, *, holding: Holding) -> None:
-        """Keep a result after the answer has gone, and the locks until then."""
-        if not self.tiers.any or made.private:
+    async def keep(self, job: Job, made: Made, kept: Made | None, *, holding: Holding) -> None:
+        """Keep a result in memory now and below after the answer has gone, and the locks until then."""
+        if not self.tiers.any:
             return
-        keep_s = self._rules_of(job.plan).stale_s
-        stored = to_stored(made, made.labels or job.labels, keep_s=keep_s)
-
-        async def put() -> None:
-            if kept is None or kept.picture is not made.picture or not self.is_near(job.plan):
-                await self.tiers.put(job.key, stored, since=job.mark)
-            elif not await job.mark.purged(stored.labels):
-                # Found unchanged by a look: nothing that a disk, or another machine, would have to know.
-                self._remember(job.key, stored)
-
-        holding.until(self.tiers.background, put)
+        if made.private:
+            if kept is not None:  # its origin has changed its mind
+                holding.until(self.tiers.background, lambda: self.tiers.delete(job.key))
+            return
+        stored = to_stored(made, job.labels, keep_s=self._rules_of(job.plan).stale_s)
+        if not await self.tiers.put_memory(job.key, stored, since=job.mark):
+            return
+        if kept is not None and kept.picture is made.picture and self.is_near(job.plan):
+            return  # found unchanged by a look: nothing that a disk, or another machine, would have to know
+        holding.until(self.tiers.background, lambda: self.tiers.put_stores(job.key, stored, since=job.mark))
 
     async def replace(self, job: Job, made: Made, *, mark: Mark) -> None:
         """Put a result in the place of the one that is kept, unless that was purged since `mark`."""
-        stored = to_stored(made, made.labels or job.labels, keep_s=self._rules_of(job.plan).stale_s)
+        stored = to_stored(made, job.labels, keep_s=self._rules_of(job.plan).stale_s)
         await self.tiers.put(job.key, stored, since=mark)
 
     @contextlib.asynccontextmanager
@@ -179,10 +169,6 @@ class ResultCache:
                     yield False
                     return
             yield True
-
-    def _remember(self, key: str, stored: Stored) -> None:
-        if self.tiers.memory is not None:
-            self.tiers.memory.put_now(key, stored)
 
     def check_later(self, key: str, check: Callable[[], Coroutine[Any, Any, None]]) -> bool:
         """Begin to check a stale result while nobody waits; False where that is under way, or too much is."""

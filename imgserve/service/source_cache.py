@@ -7,21 +7,19 @@ import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from imgserve import metrics
 from imgserve.errors import ImgserveError, SourceNotFound, SourceTooLarge, SourceUnreachable
 from imgserve.ports import Announce, Blob, Locks, Source, Stored, unannounced
 from imgserve.service.entry import SOURCE, origin_facts, origin_of
 from imgserve.service.flights import Flights
-from imgserve.service.freshness import KeepingRules, fresh_s, freshened_origin
+from imgserve.service.freshness import KeepingRules, State, fresh_s, freshened_origin
 from imgserve.service.holding import Holding
 from imgserve.service.negatives import Negatives
 from imgserve.service.purges import Mark, Purges
 from imgserve.service.tiers import Tiers
-from imgserve.service.validators import origin_condition, source_validator
-
-_NOT_MODIFIED: Final = 304
+from imgserve.service.validators import NOT_MODIFIED, origin_condition, source_validator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +32,7 @@ class Kept:
 
 
 class SourceCache:
-    """Fetches every source of the service; `kept` are the schemes whose sources are worth keeping."""
+    """Fetches every source of the service; `unkept` are the schemes whose sources are not worth keeping."""
 
     def __init__(
         self,
@@ -72,23 +70,20 @@ class SourceCache:
             raise known
         await self._purges.catch_up()
         mark = self._purges.mark()
-        if not self._tiers.any or source.schemes[0] in self._unkept:
+        is_kept = self._tiers.any and source.schemes[0] not in self._unkept
+        if not is_kept and not headers:
             return await self._ask(source, url, mark, max_bytes=max_bytes, headers=headers, announce=announce)
-        kept = await self._kept(url, mark)
-        if kept is not None and self._is_fresh(kept):
-            return _within(kept.blob, max_bytes)
-        if kept is None and headers:
-            # The client has the result: where the origin agrees, nobody needs the bytes.
-            answer = await self._ask(source, url, mark, max_bytes=max_bytes, headers=headers, announce=announce)
-            if answer.origin.status != _NOT_MODIFIED:
-                self._keep(url, answer, mark)
-            return answer
-        blob, _ = await self._flights.join(
-            f"{max_bytes} {url}",
-            lambda: self._renewed(source, url, mark, max_bytes, announce),
-            since=mark,
-            labels=(SOURCE + url,),
-        )
+        if is_kept:
+            kept = await self._kept(url, mark)
+            if kept is not None and self._is_fresh(kept):
+                announce(len(kept.blob.data))
+                return _within(kept.blob, max_bytes)
+            # What the client has is compared with what comes: its condition would make the answer one for it alone.
+            flight, make = url, lambda: self._renewed(source, url, mark, max_bytes, announce)
+        else:
+            flight = json.dumps([url, *sorted(headers.items())])
+            make = lambda: self._ask(source, url, mark, max_bytes=max_bytes, headers=headers, announce=announce)  # noqa: E731
+        blob, _ = await self._flights.join(f"{max_bytes} {flight}", make, since=mark, labels=(SOURCE + url,))
         return _within(blob, max_bytes)
 
     async def _renewed(self, source: Source, url: str, mark: Mark, max_bytes: int, announce: Announce) -> Blob:
@@ -96,13 +91,14 @@ class SourceCache:
         async with Holding(self._locks, "source " + url, wait_s=self._lease_s) as holding:
             kept = await self._kept(url, mark)
             if kept is not None and self._is_fresh(kept):
+                announce(len(kept.blob.data))
                 return kept.blob
             condition = origin_condition(source_validator(kept.blob)) if kept is not None else {}
             blob = await self._ask(source, url, mark, max_bytes=max_bytes, headers=condition, announce=announce)
-            if blob.origin.status == _NOT_MODIFIED and kept is not None:
+            if blob.origin.status == NOT_MODIFIED and kept is not None:
                 blob = Blob(data=kept.blob.data, origin=freshened_origin(kept.blob.origin, blob.origin))
             # Nobody waits for the disk: those who want the bytes have them, the next ones find the lock taken.
-            holding.until(self._tiers.background, lambda: self._put(url, blob, mark))
+            holding.until(self._tiers.background, lambda: self._put(url, blob, mark, was_kept=kept is not None))
             return blob
 
     async def _ask(
@@ -114,11 +110,12 @@ class SourceCache:
             blob = await source.fetch(url, max_bytes=max_bytes, headers=headers, announce=announce)
         except ImgserveError as error:
             metrics.source_failed(scheme, error.code)
-            if isinstance(error, SourceNotFound) and not mark.passed((SOURCE + url,)):
+            # Not where the request had a condition: what an origin says to that may be about the condition.
+            if isinstance(error, SourceNotFound) and not headers and not mark.passed((SOURCE + url,)):
                 self._negatives.put(SOURCE + url, error)
             raise
         metrics.source_fetched(scheme, time.monotonic() - started, len(blob.data))
-        if blob.origin.status == _NOT_MODIFIED and not headers:
+        if blob.origin.status == NOT_MODIFIED and not headers:
             raise SourceUnreachable("The source's server answered 304 to a request without conditions.", where="source")
         return blob
 
@@ -131,16 +128,15 @@ class SourceCache:
 
     def _is_fresh(self, kept: Kept) -> bool:
         now = self._clock()
-        return kept.stored_at <= now + 60 and now < kept.fresh_until
+        return self._rules.state(stored_at=kept.stored_at, fresh_until=kept.fresh_until, now=now) is State.FRESH
 
-    def _keep(self, url: str, blob: Blob, mark: Mark) -> None:
-        self._tiers.background.start(lambda: self._put(url, blob, mark))
-
-    async def _put(self, url: str, blob: Blob, mark: Mark) -> None:
+    async def _put(self, url: str, blob: Blob, mark: Mark, *, was_kept: bool) -> None:
         now = self._clock()
         fresh = fresh_s(blob.origin, self._rules, now=now)
         labels = (SOURCE + url,)
         if fresh is None:
+            if was_kept:  # its origin has changed its mind
+                await self._tiers.delete(source_key(url))
             return
         facts = {"stored_at": now, "fresh_until": now + fresh, "origin": origin_facts(blob.origin)}
         stored = Stored(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections import deque
 from collections.abc import Collection, Sequence
 from functools import partial
-from typing import Final, Protocol
+from typing import Final
 
 from imgserve import metrics
 from imgserve.ports import FastStore, Selector, Store, Stored, StoreError
-from imgserve.service.flights import Background
+from imgserve.service.flights import Background, Since
 
 logger = logging.getLogger(__name__)
 
@@ -21,14 +22,9 @@ _WARN_EVERY_S: Final = 30.0
 _MAX_TRIES: Final = 3
 #: Each holds one result or source in memory.
 _MAX_BACKGROUND: Final = 64
-
-
-class Since(Protocol):
-    """A point in time, see `purges.Mark`."""
-
-    def doubted(self, labels: Sequence[str]) -> bool: ...
-
-    async def purged(self, labels: Sequence[str]) -> bool: ...
+#: News of a purge may come so long after it, when what they are about was put into the tiers of a fleet again.
+_LATELY_S: Final = 10.0
+_MAX_LATELY: Final = 1000
 
 
 class Tiers:
@@ -40,11 +36,15 @@ class Tiers:
         *,
         memory: FastStore | None = None,
         fleet: Collection[str] = (),
+        slow: Collection[str] = (),
         background: Background | None = None,
     ) -> None:
-        """`fleet` names the stores that other machines share, and empty themselves."""
+        """`fleet` names the stores that other machines share, and empty themselves; for `slow` ones nobody waits."""
         self.memory = memory
         self._fleet = frozenset(fleet)
+        self._lately: deque[tuple[float, Store, str, tuple[str, ...]]] = deque(maxlen=_MAX_LATELY)
+        self._quick = tuple(store for store in stores if store.name not in slow) or tuple(stores)
+        self._slow = tuple(store for store in stores if store not in self._quick)
         self.stores = tuple(stores)
         #: Work on these stores that no request waits for.
         self.background = background or Background(limit=_MAX_BACKGROUND)
@@ -62,18 +62,21 @@ class Tiers:
         _count("memory", found)
         return found
 
-    async def get(self, key: str, *, since: Since) -> tuple[Stored, str] | None:
-        """Look through the tiers below memory; also give the name of the one that had it.
+    async def get(self, key: str, *, since: Since, quick: bool = False) -> tuple[Stored, str] | None:
+        """Look through the tiers below memory, or the quick ones; also give the name of the one that had it.
 
         `since` is now, before the look: what is purged while it is read must not come into memory after that.
         """
-        for at, store in enumerate(self.stores):
+        stores = self._quick if quick else self.stores
+        for at, store in enumerate(stores):
             found = await self._get(store, key)
-            if found is not None and not await since.purged(found.labels):
+            if found is None or (store.name not in self._fleet and since.hidden(found.labels)):
+                continue
+            if not await since.purged(found.labels):
                 if self.memory is not None:
                     self.memory.put_now(key, found)
                 if at:
-                    self.background.start(partial(self._fill, self.stores[:at], key, found, since))
+                    self.background.start(partial(self._fill, stores[:at], key, found, since))
                 return found, store.name
         return None
 
@@ -87,12 +90,26 @@ class Tiers:
         return found
 
     async def put(self, key: str, stored: Stored, *, since: Since) -> None:
-        """Keep it everywhere, unless it was purged `since`; what a store cannot take is not kept there."""
+        """Keep it everywhere, unless it was purged `since`; what a store cannot take is not kept there.
+
+        Slow stores are filled in the background.
+        """
+        if await self.put_memory(key, stored, since=since):
+            await self.put_stores(key, stored, since=since)
+
+    async def put_memory(self, key: str, stored: Stored, *, since: Since) -> bool:
+        """Keep it in this process's memory; False where it was purged `since`."""
         if await since.purged(stored.labels):
-            return
+            return False
         if self.memory is not None and self.memory.put_now(key, stored):
             metrics.cache_written("memory", stored.size)
-        await self._fill(self.stores, key, stored, since)
+        return True
+
+    async def put_stores(self, key: str, stored: Stored, *, since: Since) -> None:
+        """Keep it below memory."""
+        await self._fill(self._quick, key, stored, since)
+        if self._slow:
+            self.background.start(partial(self._fill, self._slow, key, stored, since))
 
     async def _fill(self, stores: Sequence[Store], key: str, stored: Stored, since: Since) -> None:
         for store in stores:
@@ -106,14 +123,42 @@ class Tiers:
         for _ in range(_MAX_TRIES):
             if await since.purged(stored.labels):
                 return
-            if await store.put(key, stored, unless=unless):
+            try:
+                written = await store.put(key, stored, unless=unless)
+            except StoreError:
+                # It may be there all the same.
+                if await since.purged(stored.labels):
+                    await store.delete(key)
+                raise
+            if written:
                 metrics.cache_written(store.name, stored.size)
                 break
             if not unless():  # it is too large
                 return
+        if store.name in self._fleet:
+            self._lately.append((time.monotonic(), store, key, stored.labels))
         if await since.purged(stored.labels):
             # On its way to a store that cannot ask in the last instant, while the purge went through it.
             await store.delete(key)
+
+    def lately(self, selector: Selector) -> list[tuple[Store, str]]:
+        """Name what this process has just put into the tiers of the fleet and a purge is about.
+
+        It may have come after the purge had gone through them, when this process had not heard of it yet.
+        """
+        since = time.monotonic() - _LATELY_S
+        return [(store, key) for at, store, key, labels in self._lately if at > since and selector.matches(labels)]
+
+    async def take_back(self, put: Sequence[tuple[Store, str]]) -> bool:
+        """Delete what `lately` named; False where a store failed."""
+        done = True
+        for store, key in put:
+            try:
+                await store.delete(key)
+            except StoreError as broken:
+                self._tell(store, broken)
+                done = False
+        return done
 
     async def delete(self, key: str) -> None:
         """Forget one entry everywhere."""

@@ -8,6 +8,8 @@ from typing import Final
 
 from imgserve.ports import Blob
 
+NOT_MODIFIED: Final = 304
+
 #: First letters: what kind of fact about the source follows.
 ETAG: Final = "e"
 MODIFIED: Final = "m"
@@ -23,6 +25,11 @@ def source_validator(blob: Blob) -> str:
         if fact and is_validator(kind + fact):
             return kind + fact
     return HASH + hashlib.sha256(blob.data).hexdigest()
+
+
+def is_version(blob: Blob, validator: str) -> bool:
+    """Tell whether an answer, a 304 included, is the version of its source that a validator identifies."""
+    return blob.origin.status == NOT_MODIFIED or source_validator(blob) == validator
 
 
 def is_validator(text: str) -> bool:

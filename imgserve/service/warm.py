@@ -23,10 +23,11 @@ from imgserve.errors import ImgserveError, NotKept, QueueFull, Unavailable
 from imgserve.plan.model import Plan
 from imgserve.ports import Announce, Blob
 from imgserve.service.entry import Made, labels_of
-from imgserve.service.freshness import KeepingRules, State, fresh_s
-from imgserve.service.render import Renderer, transforms_of
+from imgserve.service.freshness import State, is_kept
+from imgserve.service.intents import transforms_of
+from imgserve.service.render import Renderer
 from imgserve.service.results import Job
-from imgserve.service.validators import origin_condition, source_validator
+from imgserve.service.validators import is_version, origin_condition, source_validator
 
 #: Bound on all variants of one source; one that reaches it goes on where it stopped when it is asked for again.
 SOURCE_S: Final = 300.0
@@ -193,11 +194,11 @@ class Warmer:
             share.settle(len(blob.data))
             missing: list[_Item] = []
             for item in items:
-                if item.kept is not None and _is_version(blob, item.kept.validator):
+                if item.kept is not None and is_version(blob, item.kept.validator):
                     yield await self._freshened(item, item.kept, blob)
                 else:
                     missing.append(item)
-            if fresh_s(blob.origin, KeepingRules(), now=time.time()) is None:
+            if not is_kept(blob.origin):
                 for item in missing:
                     yield item.failed(NotKept("The origin forbids to keep what is made of its source (Cache-Control)."))
             elif missing:
@@ -248,7 +249,6 @@ class Warmer:
                 origin=blob.origin,
                 source_bytes=len(blob.data),
                 validator=validator,
-                labels=job.labels,
             ),
             blob,
         )
@@ -291,7 +291,3 @@ class Warmer:
 
 def _is_newer(other: Made, found: Made | None) -> bool:
     return found is None or other.stored_at > found.stored_at
-
-
-def _is_version(blob: Blob, validator: str) -> bool:
-    return blob.origin.status == _NOT_MODIFIED or source_validator(blob) == validator

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from imgserve.settings.declare import (
@@ -122,9 +124,19 @@ class Cache:
     """Result and source cache"""
 
     cache: tuple[str, ...] = choices(
-        "memory", "disk", "redis", "s3", "off", default=("memory", "disk"), doc="where results are kept, fastest first"
+        "memory",
+        "disk",
+        "redis",
+        "s3",
+        "off",
+        default=("memory", "disk"),
+        doc="where results are kept, fastest first; off = nowhere, empty = the default",
     )
-    cache_path: str = text(default="", doc="folder of the disk tier; empty = imgserve in the user's cache folder")
+    cache_path: str = text(
+        default="",
+        doc="folder of this machine's results, sources, locks and notes of purges: every `cache` but off needs it;"
+        " empty = imgserve in the user's cache folder",
+    )
     memory_cache_size: int = integer(
         default=64 * MEBIBYTE, min=0, max=MAX_BYTES, doc="bytes of the memory tier of each process"
     )
@@ -135,7 +147,9 @@ class Cache:
         max=MAX_BYTES,
         doc="bytes of downloaded sources on disk, 0 = sources are not kept",
     )
-    redis_url: str = text(default="", doc="redis://user:password@host:port/database, for the redis tier and its locks")
+    redis_url: str = text(
+        default="", doc="redis://user:password@host:port/database, for the redis tier and its locks and purges"
+    )
     redis_timeout: float = number(
         default=0.05, min=0.001, max=10, doc="seconds after which an operation on Redis counts as a miss"
     )
@@ -165,6 +179,13 @@ class Cache:
         default=False, doc="answer first requests with a fast encode, and make a smaller one when the CPU is idle"
     )
     api_keys: tuple[str, ...] = texts(default=(), doc="name:hash pairs for /v1, of `imgserve keygen --api-key`")
+
+    @property
+    def folder(self) -> Path:
+        """Where this machine's caches are; raises RuntimeError for a user without a home."""
+        if self.cache_path:
+            return Path(self.cache_path).absolute()
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").absolute() / "imgserve"
 
 
 @group

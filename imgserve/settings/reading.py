@@ -7,11 +7,13 @@ import difflib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from imgserve.errors import ConfigError
 from imgserve.settings.groups import GROUPS, Cache, Settings, Url
-from imgserve.spec.kinds import BadArgument
+from imgserve.spec.kinds import BadArgument, Integer, Number
 from imgserve.spec.params import Param
 
 PREFIX: Final = "IMGSERVE_"
@@ -84,7 +86,9 @@ def _read_group(cls: Any, environ: Mapping[str, str], problems: list[str]) -> An
             values[name] = param.kind.parse([environ[variable]])
         except BadArgument as wrong:
             got = "a value that is not shown" if name in SECRET else repr(wrong.got)
-            problems.append(f"{variable}: expected {wrong.expected}, got {got}")
+            # What a number counts: 64M and 1h are good values of other programs.
+            counts = f" ({param.doc})" if isinstance(param.kind, Integer | Number) else ""
+            problems.append(f"{variable}: expected {wrong.expected}, got {got}{counts}")
     if "format_quality" in values:
         # imgproxy merges this list into its defaults.
         values["format_quality"] = tuple({**dict(cls.format_quality), **dict(values["format_quality"])}.items())
@@ -115,18 +119,29 @@ def _across_cache(cache: Cache) -> Iterator[str]:
     tiers = cache.cache
     if not tiers or len(set(tiers)) < len(tiers) or ("off" in tiers and len(tiers) > 1):
         yield f"IMGSERVE_CACHE: expected off, or each of memory, disk, redis, s3 at most once, got {','.join(tiers)!r}"
-    if list(tiers) != sorted(tiers, key=_TIER_ORDER.index):
+    elif list(tiers) != sorted(tiers, key=_TIER_ORDER.index):
         yield f"IMGSERVE_CACHE: expected faster tiers first ({', '.join(_TIER_ORDER)}), got {','.join(tiers)!r}"
     if "redis" in tiers and not cache.redis_url:
         yield "IMGSERVE_REDIS_URL: expected redis://host:port for the redis tier of IMGSERVE_CACHE, got nothing"
     if cache.redis_url and not cache.redis_url.startswith(_REDIS_SCHEMES):
-        yield f"IMGSERVE_REDIS_URL: expected one of {', '.join(_REDIS_SCHEMES)}, got a value that is not shown"
+        yield f"IMGSERVE_REDIS_URL: expected one of {', '.join(_REDIS_SCHEMES)}, got {_shown_url(cache.redis_url)}"
     if "s3" in tiers and not cache.cache_s3_bucket:
         yield "IMGSERVE_CACHE_S3_BUCKET: expected a bucket for the s3 tier of IMGSERVE_CACHE, got nothing"
     for pair in cache.api_keys:
         name, _, digest = pair.partition(":")
         if not name or not _DIGEST.fullmatch(digest):
             yield "IMGSERVE_API_KEYS: expected name:hash pairs of `imgserve keygen --api-key`, got another form"
+
+
+def _shown_url(url: str) -> str:
+    """Show scheme and host of a URL, and nothing that may be a password."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.netloc or "@" in url:
+        return "a value that is not shown"
+    return repr(f"{parts.scheme}://{parts.netloc}")
 
 
 def _across_keys(url: Url) -> Iterator[str]:
@@ -148,6 +163,17 @@ def _risks(settings: Settings) -> Iterator[str]:
         yield (
             f"IMGSERVE_ALLOW_UNSIGNED on {settings.server.bind}: whoever reaches this address uses the server; "
             "listen on 127.0.0.1, or set IMGSERVE_KEY and IMGSERVE_SALT"
+        )
+    cache = settings.cache
+    if cache.redis_url and "redis" not in cache.cache:
+        yield (
+            f"IMGSERVE_REDIS_URL is not used: IMGSERVE_CACHE is {','.join(cache.cache)}, without redis, so no results "
+            "are kept there, and other machines do not hear of purges"
+        )
+    if cache.cache_path and not Path(cache.cache_path).is_absolute() and cache.cache != ("off",):
+        yield (
+            f"IMGSERVE_CACHE_PATH: {cache.cache_path!r} is relative, so a start in another folder has another cache; "
+            f"give the whole path, such as {str(Path(cache.cache_path).absolute())!r}"
         )
 
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 from starlette.types import Receive, Scope, Send
 
-from imgserve.errors import BadRequest, MethodNotAllowed, PurgeIncomplete
+from imgserve.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound, PurgeIncomplete
+from imgserve.ops.delivery import CacheTags
+from imgserve.plan.url import PLAIN, PLAIN_SAFE, Grammar, parse
 from imgserve.ports import EVERYTHING, Selector
 from imgserve.service.api_keys import ApiKeys
 from imgserve.service.entry import PRESET, SOURCE, TAG
 from imgserve.service.purges import Purges
+from imgserve.spec.kinds import BadArgument
 from imgserve.web.exchange import SCOPE_KEY, Exchange
 from imgserve.web.responses import json_response, preflight_response
 
@@ -31,9 +36,12 @@ ApiHandler = Callable[[Exchange, Mapping[str, Any]], Awaitable[None]]
 class ApiEndpoint:
     """A route's ASGI app: checks method and key, reads the JSON object, hands both to a handler."""
 
-    def __init__(self, handler: ApiHandler, *, keys: ApiKeys, methods: tuple[str, ...] = ("POST",)) -> None:
+    def __init__(
+        self, handler: ApiHandler, *, keys: ApiKeys, has_keys: bool = True, methods: tuple[str, ...] = ("POST",)
+    ) -> None:
         self._handler = handler
         self._keys = keys
+        self._has_keys = has_keys
         self._methods = (*methods, "OPTIONS")
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
@@ -49,10 +57,32 @@ class ApiEndpoint:
                 got=exchange.method[:20],
                 expected=", ".join(self._methods),
             )
-        name = self._keys.name_of(exchange.header("authorization") or "")
+        name = self._key_name(exchange.header("authorization") or "")
         value = await _read_object(exchange)
         logger.info("API key %s: %s %s", name, exchange.method, exchange.raw_path.decode("latin-1"))
         await self._handler(exchange, value)
+
+    def _key_name(self, authorization: str) -> str:
+        """Give the name of the client's key; a key that is not known is another mistake than none."""
+        try:
+            return self._keys.name_of(authorization)
+        except Forbidden:
+            scheme, _, key = authorization.partition(" ")
+            if self._has_keys and scheme.lower() == "bearer" and key.strip():
+                raise Forbidden(
+                    "This key is not among IMGSERVE_API_KEYS (send the key, not its hash; restart after a change).",
+                    where="Authorization",
+                ) from None
+            raise
+
+
+class NoEndpoint:
+    """The ASGI app of all of /v1 that is no endpoint: 404 to every method."""
+
+    async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
+        exchange: Exchange = scope[SCOPE_KEY]
+        exchange.json = True
+        raise NotFound("There is nothing here: the API has POST /v1/purge and POST /v1/warm.", where="path")
 
 
 async def _read_object(exchange: Exchange) -> Mapping[str, Any]:
@@ -66,17 +96,26 @@ async def _read_object(exchange: Exchange) -> Mapping[str, Any]:
     return value
 
 
-def names_in(value: Mapping[str, Any], field: str) -> list[str]:
+def texts_in(value: Mapping[str, Any], field: str) -> list[str]:
     """Give the texts of a field that is one text or a list of them; raises BadRequest."""
     given = value.get(field, [])
     texts = [given] if isinstance(given, str) else given
-    if not isinstance(texts, list) or not all(isinstance(one, str) and one for one in texts):
-        raise BadRequest(
-            f"The field {field!r} must be a text or a list of texts, none of them empty.",
-            where=field,
-            expected="a text or a list of texts",
-        )
-    return texts
+    demand(isinstance(texts, list), field, given, "a text or a list of texts")
+    for at, one in enumerate(texts):
+        demand(isinstance(one, str) and bool(one) and _is_unicode(one), f"{field}[{at}]", one, "a text, not empty")
+    return list(texts)
+
+
+def _is_unicode(text: str) -> bool:
+    """Tell whether a text can be sent: JSON can hold half a character."""
+    return not any("\ud800" <= char <= "\udfff" for char in text)
+
+
+def demand(holds: object, where: str, got: object, expected: str) -> None:
+    """Raise BadRequest with these facts unless it holds."""
+    if not holds:
+        shown = str(got)[:80]
+        raise BadRequest(f"{where}: expected {expected}, got {shown!r}.", where=where, got=shown, expected=expected)
 
 
 def check_fields(value: Mapping[str, Any], known: tuple[str, ...]) -> None:
@@ -90,16 +129,26 @@ def check_fields(value: Mapping[str, Any], known: tuple[str, ...]) -> None:
 
 #: What labels begin with, by the field of the request.
 _LABELS: Final = {"source": SOURCE, "prefix": SOURCE, "tag": TAG, "preset": PRESET}
+_EVERYTHING: Final = '{"everything": true}'
+
+#: What can begin a source: a scheme, and behind it at least a character, or it would be half of all that is kept.
+_BEGINNING: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://.", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeEndpoint:
-    """Handler of POST /v1/purge: {"source" | "prefix" | "tag" | "preset": text or texts} or {"everything": true}."""
+    """Handler of POST /v1/purge: {"source" | "prefix" | "tag" | "preset": text or texts} or {"everything": true}.
+
+    What can never have been kept is refused: it is a mistake, and its 200 would look like success.
+    """
 
     purges: Purges
+    grammar: Grammar
 
     async def __call__(self, exchange: Exchange, value: Mapping[str, Any]) -> None:
-        selectors = _selectors(value)
+        selectors = self._selectors(value)
+        # Results of a preset that is gone may still be there: it is purged, and said.
+        unknown = [name for name in texts_in(value, "preset") if name not in self.grammar.presets]
         entries: dict[str, int] = {}
         failed: dict[str, None] = {}
         for selector in selectors:
@@ -107,29 +156,63 @@ class PurgeEndpoint:
             failed |= dict.fromkeys(done.failed)
             for tier, count in done.entries.items():
                 entries[tier] = entries.get(tier, 0) + count
-        logger.info("purged %s: %s", ", ".join(one.label or "everything" for one in selectors[:5]), entries)
+        # As Python writes texts: what a client sends must not make lines of its own.
+        shown = ", ".join(repr(one.label[:200]) if one.label else "everything" for one in selectors[:5])
+        logger.info("purged %s: %s", shown, entries)
         if failed:
             raise PurgeIncomplete(
                 f"The purge did not reach {', '.join(failed)}; ask again.", where=", ".join(failed), retry_after_s=1
             )
-        await exchange.send(json_response({"purged": entries}))
+        await exchange.send(json_response({"purged": entries} | ({"unknown": unknown} if unknown else {})))
 
+    def _selectors(self, value: Mapping[str, Any]) -> list[Selector]:
+        check_fields(value, (*_LABELS, "everything"))
+        if "everything" in value:
+            if value["everything"] is not True or len(value) > 1:
+                raise BadRequest(f"To purge everything, send {_EVERYTHING} and nothing else.", where="everything")
+            return [EVERYTHING]
+        named = {field: texts_in(value, field) for field in _LABELS}
+        count = sum(map(len, named.values()))
+        if not 0 < count <= MAX_NAMED:
+            expected = f"1 to {MAX_NAMED} in the fields {', '.join(_LABELS)}, or {_EVERYTHING}"
+            raise BadRequest(
+                f"The body names {count} things to purge; expected {expected}.", where="body", expected=expected
+            )
+        for at, tag in enumerate(named["tag"]):
+            _check_tag(tag, f"tag[{at}]")
+        for field in ("source", "prefix"):
+            named[field] = [self._fetched(text, f"{field}[{at}]") for at, text in enumerate(named[field])]
+        return [
+            Selector(label + name, prefix=field == "prefix")
+            for field, label in _LABELS.items()
+            for name in named[field]
+        ]
 
-def _selectors(value: Mapping[str, Any]) -> list[Selector]:
-    check_fields(value, (*_LABELS, "everything"))
-    if "everything" in value:
-        if value != {"everything": True}:
-            raise BadRequest('To purge everything, send {"everything": true} and nothing else.', where="everything")
-        return [EVERYTHING]
-    out = [
-        Selector(label + name, prefix=field == "prefix")
-        for field, label in _LABELS.items()
-        for name in names_in(value, field)
-    ]
-    if not 0 < len(out) <= MAX_NAMED:
-        raise BadRequest(
-            f"The body names {len(out)} things to purge.",
-            where="body",
-            expected=f"1 to {MAX_NAMED} in the fields {', '.join(_LABELS)}",
+    def _fetched(self, text: str, where: str) -> str:
+        """Give a source, or the beginning of sources, as the server fetches it.
+
+        Without a scheme it is what stands in URLs, and IMGSERVE_URL_REPLACEMENTS and IMGSERVE_BASE_URL make the rest.
+        """
+        if "://" not in text:
+            plain = Grammar(
+                catalog=self.grammar.catalog,
+                base_url=self.grammar.base_url,
+                url_replacements=self.grammar.url_replacements,
+            )
+            text = parse(f"{PLAIN}/{quote(text, safe=PLAIN_SAFE)}", plain).source
+        demand(
+            _BEGINNING.match(text),
+            where,
+            text,
+            "a source as it is fetched, with a scheme and at least one character behind ://"
+            " (https://example.com/a.jpg, s3://bucket/, local:///a.jpg)",
         )
-    return out
+        return text
+
+
+def _check_tag(tag: str, where: str) -> None:
+    """Raise BadRequest for a tag that no URL can have."""
+    try:
+        CacheTags(tags=(tag,))
+    except BadArgument as wrong:
+        demand(None, where, tag, wrong.expected)

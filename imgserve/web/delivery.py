@@ -18,11 +18,15 @@ from imgserve.web.responses import Headers
 
 _FIRST_ERROR: Final = 400
 
+#: Says where a result comes from: see `entry.Made.cache`.
+CACHE_HEADER: Final = "x-imgserve-cache"
+
 #: Seconds that a picture stays fresh that will soon be another.
 PASSING_TTL_S: Final = 10
 
 #: Names of presets may have anything; what could not stand in these headers is left out.
 _TAG: Final = re.compile(r"[A-Za-z0-9._-]+")
+_AGE: Final = re.compile(r"(?:^|[,\s])(s-maxage|max-age)\s*=\s*\"?([0-9]{1,10})", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +67,7 @@ class Delivery:
         control = fresh(plan, now=now)
         found = (
             ("cache-control", control),
-            *self.for_proxy(plan, control, now=now, passing=passing),
+            *self.for_proxy(plan, control, passing=passing),
             ("last-modified", last_modified(origin, self.validation) if origin is not None else ""),
             ("vary", vary(plan, self.negotiation)),
             ("accept-ch", "Sec-CH-DPR, Sec-CH-Width" if self.negotiation.client_hints else ""),
@@ -72,20 +76,28 @@ class Delivery:
 
     def about_cache(self, plan: Plan, made: Made, *, now: float) -> Headers:
         """Say where a result comes from, and what caches in front find it by and how long they may keep it."""
-        out = [("x-imgserve-cache", made.cache)]
+        out = [(CACHE_HEADER, made.cache)]
         if made.stale:
             out.append(("x-imgserve-stale", made.stale))
         if self.tag_headers:
             out += tag_headers(plan)
         return tuple(out)
 
-    def for_proxy(self, plan: Plan, cache_control: str, *, now: float, passing: bool = False) -> Headers:
-        """Say how long nginx in front may keep an answer; nothing where no shared cache may keep it at all."""
-        if not self.proxy_ttl_s or is_uncached(cache_control):
+    def for_proxy(self, plan: Plan, cache_control: str, *, passing: bool = False) -> Headers:
+        """Say how long nginx in front may keep an answer; nothing where no shared cache may keep it at all.
+
+        URLs that expire are not kept: nginx would go on serving what it has while this server is down (use_stale), also
+        when it is past its expiry.
+        """
+        if is_uncached(cache_control):
             return ()
-        expires = _expires(plan)
-        left = max(0, int(expires - now)) if expires > 0 else self.proxy_ttl_s
-        return (("x-accel-expires", "1" if passing else str(min(self.proxy_ttl_s, left))),)
+        if _expires(plan) > 0:
+            return (("x-accel-expires", "0"),)
+        if not self.proxy_ttl_s:
+            return ()
+        ages = {name.lower(): int(seconds) for name, seconds in _AGE.findall(cache_control)}
+        most_s = ages.get("s-maxage", ages.get("max-age", self.proxy_ttl_s))
+        return (("x-accel-expires", str(min(1 if passing else self.proxy_ttl_s, most_s))),)
 
     def passing_cache_control(self, plan: Plan, *, now: float) -> str:
         """Give Cache-Control of a picture that will soon be another: a draft, or one whose origin is down."""

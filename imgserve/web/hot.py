@@ -2,12 +2,14 @@
 
 Verifying, parsing and looking up one URL gives the same answer for as long as its result is kept, fresh and not purged;
 so what they gave is remembered under the bytes of the path, and the server's HTTP protocol asks here before it makes a
-request of ASGI of them. Nothing is remembered of what depends on the time (URLs that expire) or on more of the request
-than its path and `Accept`.
+request of ASGI of them. Nothing is remembered of what depends on the time (URLs that expire, a time to live that counts
+down to what the origin said in Expires) or on more of the request than its path and the formats that it accepts. What
+is said here is what the long way says, but for the number of a request that brings none.
 """
 
 from __future__ import annotations
 
+import functools
 import secrets
 import time
 from collections import OrderedDict
@@ -20,29 +22,40 @@ from imgserve.ops.delivery import Expires
 from imgserve.plan.model import Plan
 from imgserve.ports import FastStore
 from imgserve.service.entry import MEMORY, Made
+from imgserve.service.freshness import KeepingRules, State
 from imgserve.web.exchange import Exchange, RawHeaders
-from imgserve.web.http import client_address
+from imgserve.web.http import accepted_formats, client_address, plain_request_id
 from imgserve.web.responses import Headers
 
-#: Paths that are remembered, about a kilobyte each beside the results, which belong to the memory tier.
-MAX_PATHS: Final = 8192
+#: All that is remembered, beside the results, which belong to the memory tier: some 6500 answers of 2.5 KB.
+MAX_BYTES: Final = 16 * 1024 * 1024
+#: What an answer costs beside its bytes: objects and dict slots. Measured with tracemalloc: 720 to 790 bytes.
+_OVERHEAD_BYTES: Final = 896
 #: A larger body is sent in pieces, each of which its client has ten seconds to take. Smaller ones go out whole, one for
 #: each connection at most, and their clients have twenty for all of it: 13 KB/s.
 MAX_BODY_BYTES: Final = 256 * 1024
-#: Spellings of Accept that are remembered of one path; browsers have a handful.
-_MAX_ACCEPTS: Final = 16
+#: Spellings of Accept whose meaning is remembered; browsers have a handful.
+_MAX_ACCEPTS: Final = 256
 #: A longer Accept is read every time.
 _MAX_ACCEPT_BYTES: Final = 512
 
-#: A request with one of these is read in full: its answer may be another, it names itself, or it has a body.
-_ODD: Final = frozenset(
-    (b"if-modified-since", b"x-request-id", b"content-length", b"transfer-encoding", b"expect", b"upgrade")
-)
+#: A request with one of these is read in full: its answer may be another, or it has a body.
+_ODD: Final = frozenset((b"content-length", b"transfer-encoding", b"expect", b"upgrade"))
+#: What is read of others. Where one comes twice, the long way joins both.
+_READ: Final = frozenset(
+    (
+        b"accept", b"if-none-match", b"if-modified-since", b"x-request-id",
+        b"x-forwarded-for", b"cf-connecting-ip", b"x-real-ip",
+    )
+)  # fmt: skip
+
+#: Until when a result is stale, or dead, is the operator's choice; until when it is fresh is not.
+_RULES: Final = KeepingRules()
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is known of the answer to one path and one `Accept`."""
+    """What is known of the answer to one path, and to one set of accepted formats."""
 
     key: str
     #: That of the entry in memory when it was remembered: another there means another answer.
@@ -50,10 +63,19 @@ class Answer:
     #: Status line and headers.
     head: bytes
     unchanged_head: bytes
+    #: Empty where ETags are off.
     etag: bytes
+    #: Unix times.
+    stored_at: float
     fresh_until: float
     #: The path as logs show it.
     shown: str
+
+    @property
+    def size(self) -> int:
+        """Bytes counted against the bound, but for those of the path."""
+        texts = (self.key, self.meta, self.head, self.unchanged_head, self.etag, self.shown)
+        return _OVERHEAD_BYTES + sum(map(len, texts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +94,7 @@ class Hit:
 class LogHit(Protocol):
     """Takes hits one by one, and writes them when it wants to."""
 
-    def __call__(self, hit: Hit) -> None: ...
+    def __call__(self, hit: Hit, /) -> None: ...
 
     def flush(self) -> None: ...
 
@@ -95,7 +117,10 @@ class HotPaths:
         self._log = log
         self._shown = shown
         self._hits = Hits(MEMORY)
-        self._paths: OrderedDict[bytes, dict[bytes | None, Answer]] = OrderedDict()
+        #: The path that was used last stands last. Under None the answer that is the same for all.
+        self._paths: OrderedDict[bytes, dict[tuple[str, ...] | None, Answer]] = OrderedDict()
+        self._bytes = 0
+        self._formats: Callable[[bytes], tuple[str, ...]] = functools.lru_cache(_MAX_ACCEPTS)(_formats)
         self._ids = _Ids()
 
     def answer(self, raw_path: bytes, headers: RawHeaders, peer: str) -> tuple[list[bytes], bytes] | None:
@@ -105,61 +130,93 @@ class HotPaths:
             return None
         started = time.monotonic()
         asked: dict[bytes, bytes] = dict(headers)
-        answer = known.get(None) or known.get(asked.get(b"accept", b""))
-        if answer is None or self._changed() or time.time() >= answer.fresh_until or not asked.keys().isdisjoint(_ODD):
+        if not asked.keys().isdisjoint(_ODD) or (len(asked) != len(headers) and _repeats(headers)):
+            return None
+        answer = self._find(known, asked.get(b"accept", b""))
+        if answer is None or self._changed() or not _is_fresh(answer):
             return None
         stored = self._memory.get_now(answer.key)
         if stored is None or stored.meta is not answer.meta:
             return None
         match = asked.get(b"if-none-match")
-        if match is None:
+        if match is None and b"if-modified-since" not in asked:
             status, head, body = 200, answer.head, stored.body
-        elif match == answer.etag:
+        elif match == answer.etag and match:  # whatever If-Modified-Since says (RFC 9110, 13.2.2)
             status, head, body = 304, answer.unchanged_head, b""
         else:
             return None
-        number = self._ids.next()
+        self._paths.move_to_end(raw_path)
+        given = asked.get(b"x-request-id")
+        number = (plain_request_id(given.decode("latin-1")) if given else "") or self._ids.next()
         seconds = time.monotonic() - started
         self._hits.add(status, len(body), seconds)
         if self._log is not None:
             self._log(Hit(answer.shown, status, len(body), seconds, _client(asked, peer), number))
         return [head, b"x-request-id: ", number.encode(), b"\r\n"], body
 
+    def _find(self, known: dict[tuple[str, ...] | None, Answer], accept: bytes) -> Answer | None:
+        if (same_for_all := known.get(None)) is not None or len(accept) > _MAX_ACCEPT_BYTES:
+            return same_for_all
+        return known.get(self._formats(accept))
+
     def remember(self, exchange: Exchange, plan: Plan, made: Made, *, key: str, headers: Headers, vary: str) -> None:
         """Note the answer to a request whose result is in memory, if it is the same for every such request."""
         stored = self._memory.peek(key)
         if stored is None or stored.body is not made.picture.data or len(stored.body) > MAX_BODY_BYTES:
             return
-        if made.stale or made.draft or plan.get(Expires) is not None or vary not in ("", "Accept"):
+        if made.stale or made.draft or vary not in ("", "Accept"):
             return
-        accept = (exchange.header("accept") or "").encode("latin-1") if vary else None
-        if accept is not None and len(accept) > _MAX_ACCEPT_BYTES:
+        if plan.get(Expires) is not None:
             return
         fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         length = (b"content-length", b"%d" % len(stored.body))
-        of_304 = [field for field in fields if field[0] not in _NOT_IN_304]
-        answers = self._paths.setdefault(exchange.raw_path, {})
-        if len(answers) >= _MAX_ACCEPTS:
-            answers.clear()
-        answers[accept] = Answer(
+        of_304 = [field for field in fields if field[0] in _IN_304]
+        answer = Answer(
             key=key,
             meta=stored.meta,
             head=_head(b"200 OK", [*self._always, *fields, length]),
             unchanged_head=_head(b"304 Not Modified", [*self._always, *of_304]),
             etag=dict(fields).get(b"etag", b""),
+            stored_at=made.stored_at,
             fresh_until=made.fresh_until,
             shown=self._shown(exchange),
         )
-        if len(self._paths) > MAX_PATHS:
-            self._paths.popitem(last=False)
+        self._put(exchange.raw_path, accepted_formats(exchange.header("accept") or "") if vary else None, answer)
+
+    def _put(self, raw_path: bytes, formats: tuple[str, ...] | None, answer: Answer) -> None:
+        answers = self._paths.pop(raw_path, {})
+        self._bytes -= _size(raw_path, answers)
+        answers[formats] = answer
+        self._paths[raw_path] = answers
+        self._bytes += _size(raw_path, answers)
+        while self._bytes > MAX_BYTES:
+            self._bytes -= _size(*self._paths.popitem(last=False))
 
     def flush(self) -> None:
         """Count the hits since the last time."""
         self._hits.flush()
 
 
-#: Headers of the picture itself.
-_NOT_IN_304: Final = (b"content-type", b"content-disposition", b"x-imgserve-cache")
+#: Headers that a picture and a 304 for it share; others are of the picture itself.
+_IN_304: Final = frozenset((b"cache-control", b"x-accel-expires", b"last-modified", b"vary", b"accept-ch", b"etag"))
+
+
+def _is_fresh(answer: Answer) -> bool:
+    state = _RULES.state(stored_at=answer.stored_at, fresh_until=answer.fresh_until, now=time.time())
+    return state is State.FRESH
+
+
+def _repeats(headers: RawHeaders) -> bool:
+    read = [name for name, _ in headers if name in _READ]
+    return len(read) != len(set(read))
+
+
+def _formats(accept: bytes) -> tuple[str, ...]:
+    return accepted_formats(accept.decode("latin-1"))
+
+
+def _size(raw_path: bytes, answers: dict[tuple[str, ...] | None, Answer]) -> int:
+    return len(raw_path) + sum(answer.size for answer in answers.values())
 
 
 def _head(status: bytes, fields: RawHeaders) -> bytes:

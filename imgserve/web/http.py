@@ -161,6 +161,11 @@ def is_uncached(control: str) -> bool:
     return _UNCACHED.search(control) is not None
 
 
+def counts_down(origin: Origin, freshness: Freshness) -> bool:
+    """Tell whether `cache_control` is another in each second: an origin's Expires is passed through as what is left."""
+    return freshness.passthrough and origin.expires is not None and not origin.cache_control
+
+
 def _origin_freshness(origin: Origin, now: float) -> str:
     if origin.cache_control:
         return printable(origin.cache_control)
@@ -242,7 +247,12 @@ def printable(text: str) -> str:
 
 def request_id(given: str | None) -> str:
     """Keep the client's request id when it is plain text, else make one."""
-    return given if given and _REQUEST_ID.fullmatch(given) else secrets.token_urlsafe(15)
+    return plain_request_id(given) or secrets.token_urlsafe(15)
+
+
+def plain_request_id(given: str | None) -> str:
+    """Give the client's request id when it is plain text, else ""."""
+    return given if given and _REQUEST_ID.fullmatch(given) else ""
 
 
 def client_address(header: Callable[[str], str | None], peer: str) -> str:

@@ -16,7 +16,7 @@ from imgserve.web.conditions import Condition, etag, read_condition
 from imgserve.web.delivery import Delivery
 from imgserve.web.exchange import Exchange
 from imgserve.web.hot import HotPaths
-from imgserve.web.http import canonical_link, is_raw, vary
+from imgserve.web.http import canonical_link, counts_down, is_raw, vary
 from imgserve.web.raw import send_raw
 from imgserve.web.reading import PlanReader
 from imgserve.web.responses import Response
@@ -73,7 +73,8 @@ class ImageEndpoint:
         if isinstance(answer, Unchanged):
             return self._unchanged(plan, answer, condition)
         response = self._picture(plan, answer, condition)
-        if self.hot is not None and answer.cache == MEMORY:
+        frozen = not counts_down(answer.origin, self.delivery.freshness)
+        if self.hot is not None and answer.cache == MEMORY and frozen:
             names = vary(plan, self.delivery.negotiation)
             self.hot.remember(exchange, plan, answer, key=condition.key, headers=response.headers, vary=names)
         return response
@@ -81,7 +82,7 @@ class ImageEndpoint:
     def _unchanged(self, plan: Plan, answer: Unchanged, condition: Condition) -> Response:
         validator = condition.validator_of(answer.origin) if answer.validator is None else answer.validator
         tag = etag(condition.key, validator, self.delivery.validation, draft=answer.draft) if validator else ""
-        headers = self.delivery.common(plan, answer.origin, now=self.clock(), passing=answer.draft)
+        headers = self.delivery.common(plan, answer.origin, now=self.clock(), passing=answer.passing)
         return Response(status=304, headers=(*headers, ("etag", tag)) if tag else headers)
 
     def _picture(self, plan: Plan, made: Made, condition: Condition) -> Response:
@@ -117,10 +118,12 @@ class ImageEndpoint:
         except ImgserveError:
             raise error from None
         status = fallback.status or error.status
+        control = self.delivery.fallback_cache_control(plan, error, status, now=self.clock())
         headers = [
             ("content-type", picture.mime),
             ("content-disposition", self.delivery.disposition(plan, FORMATS[picture.format].extension)),
-            ("cache-control", self.delivery.fallback_cache_control(plan, error, status, now=self.clock())),
+            ("cache-control", control),
+            *self.delivery.for_proxy(plan, control),
             ("x-imgserve-fallback", error.code),
         ]
         if names := vary(plan, self.delivery.negotiation):

@@ -17,6 +17,7 @@ from imgserve.ops.delivery import Expires
 from imgserve.plan.model import Plan
 from imgserve.plan.url import PLAIN, PLAIN_SAFE, Grammar, parse, repair
 from imgserve.service.warm import Wanted
+from imgserve.web.api import demand, texts_in
 from imgserve.web.http import Negotiation, is_raw, negotiate
 
 #: Bounds of one order.
@@ -95,19 +96,19 @@ def order_of(
 ) -> Order:
     """Check each part of an order by itself; raises BadRequest."""
     for at, text in enumerate(presets):
-        _check(_OPTION.fullmatch(text) is not None, f"presets[{at}]", text, "names of presets as in a URL")
+        demand(_OPTION.fullmatch(text) is not None, f"presets[{at}]", text, "names of presets as in a URL")
     for at, text in enumerate(options):
-        _check(all(map(_OPTION.fullmatch, text.split("/"))), f"options[{at}]", text, "options as in a URL")
+        demand(all(map(_OPTION.fullmatch, text.split("/"))), f"options[{at}]", text, "options as in a URL")
     for at, width in enumerate(widths):
         whole = width == int(width) and 0 < width <= _MAX_WIDTH
-        _check(whole, f"widths[{at}]", width, f"a whole number from 1 to {_MAX_WIDTH}")
+        demand(whole, f"widths[{at}]", width, f"a whole number from 1 to {_MAX_WIDTH}")
     for at, name in enumerate(formats):
-        _check(name in _FORMATS, f"formats[{at}]", name, f"one of {', '.join(_FORMATS)}")
+        demand(name in _FORMATS, f"formats[{at}]", name, f"one of {', '.join(_FORMATS)}")
     for at, text in enumerate(accept):
         known = text in ACCEPTS or ("/" in text and _HEADER.fullmatch(text) is not None)
-        _check(known, f"accept[{at}]", text, f"one of {', '.join(ACCEPTS)}, or the text of an Accept header")
+        demand(known, f"accept[{at}]", text, f"one of {', '.join(ACCEPTS)}, or the text of an Accept header")
     for at, factor in enumerate(dpr):
-        _check(0 < factor <= _MAX_DPR, f"dpr[{at}]", factor, f"a number above 0, at most {_MAX_DPR:g}")
+        demand(0 < factor <= _MAX_DPR, f"dpr[{at}]", factor, f"a number above 0, at most {_MAX_DPR:g}")
     order = Order(
         presets=tuple(presets),
         options=tuple(options),
@@ -118,29 +119,8 @@ def order_of(
     )
     # Before anything is multiplied out.
     count = math.prod(len(part) or 1 for part in (presets, options, widths, dpr)) * (len(formats) + len(accept) or 1)
-    _check(count <= MAX_VARIANTS, "body", f"{count} variants", f"at most {MAX_VARIANTS} variants of a source")
+    demand(count <= MAX_VARIANTS, "body", f"{count} variants", f"at most {MAX_VARIANTS} variants of a source")
     return order
-
-
-def _check(holds: bool, where: str, got: object, expected: str) -> None:
-    if not holds:
-        shown = str(got)[:80]
-        raise BadRequest(f"{where}: expected {expected}, got {shown!r}.", where=where, got=shown, expected=expected)
-
-
-def texts_in(value: Mapping[str, Any], field: str) -> list[str]:
-    """Give the texts of a field that is one text or a list of them; raises BadRequest."""
-    given = value.get(field, [])
-    texts = [given] if isinstance(given, str) else given
-    _check(isinstance(texts, list), field, given, "a text or a list of texts")
-    for at, one in enumerate(texts):
-        _check(isinstance(one, str) and bool(one) and _is_unicode(one), f"{field}[{at}]", one, "a text, not empty")
-    return list(texts)
-
-
-def _is_unicode(text: str) -> bool:
-    """Tell whether a text can be sent: JSON can hold half a character."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _numbers_in(value: Mapping[str, Any], field: str) -> list[float]:
@@ -148,7 +128,7 @@ def _numbers_in(value: Mapping[str, Any], field: str) -> list[float]:
     numbers = given if isinstance(given, list) else [given]
     for at, one in enumerate(numbers):
         holds = isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one)
-        _check(holds, f"{field}[{at}]", one, "a number")
+        demand(holds, f"{field}[{at}]", one, "a number, without quotes" if isinstance(one, str) else "a number")
     return list(numbers)
 
 
@@ -179,11 +159,11 @@ class Expansion:
     def _paths(self, source: str, order: Order) -> Iterable[str]:
         colon, escaped = self.grammar.separator, quote(source, safe=PLAIN_SAFE)
         if self.grammar.only_presets:
-            _check(not (order.options or order.widths or order.dpr), "body", "options", "presets and formats only")
+            demand(not (order.options or order.widths or order.dpr), "body", "options", "presets and formats only")
         for at, text in enumerate(order.options):
             # It would be read as the source.
             bare = next((one for one in text.split("/") if colon not in one), "")
-            _check(not bare, f"options[{at}]", bare, f"options of the form name{colon}argument")
+            demand(not bare, f"options[{at}]", bare, f"options of the form name{colon}argument")
         # Where the format is left to `Accept`, the URL has none.
         formats = (*order.formats, *([""] if order.accept or not order.formats else []))
         parts = (order.presets, order.options, order.widths, order.dpr)

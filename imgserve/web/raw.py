@@ -51,13 +51,13 @@ def _headers(plan: Plan, origin: Origin, delivery: Delivery, *, now: float) -> H
     disposition = delivery.disposition(plan, _extension(plan.source, kind if safe else ""))
     if not safe:
         disposition = "attachment" + disposition.removeprefix("inline").removeprefix("attachment")
+    # 416 is the one error that a source passes on.
+    failed = origin.status >= _FIRST_ERROR
+    control = "no-store" if failed else delivery.cache_control(plan, now=now, origin=origin)
     out = [
         ("content-disposition", disposition),
-        # 416 is the one error that a source passes on.
-        (
-            "cache-control",
-            "no-store" if origin.status >= _FIRST_ERROR else delivery.cache_control(plan, now=now, origin=origin),
-        ),
+        ("cache-control", control),
+        *delivery.for_proxy(plan, control),
     ]
     if origin.status not in _NO_BODY:
         out.append(("content-type", kind if safe else _UNKNOWN_TYPE))

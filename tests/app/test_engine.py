@@ -8,7 +8,7 @@ import pytest
 
 from imgserve.app.engine import engine_config
 from imgserve.engine.intent import EngineConfig
-from imgserve.service.render import fingerprint
+from imgserve.service.intents import fingerprint
 from imgserve.settings import load
 from imgserve.settings.groups import Encoding
 

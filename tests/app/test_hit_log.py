@@ -10,7 +10,7 @@ import re
 import pytest
 
 from imgserve.app.hit_log import HitLog, hit_log
-from imgserve.app.logs import configure_logging
+from imgserve.app.log_format import configure_logging
 from imgserve.settings import load
 from imgserve.web.hot import Hit
 
@@ -34,8 +34,8 @@ def configured(log_format: str, level: str = "info") -> HitLog | None:
     return hit_log(log_format)
 
 
-def by_logging(hit: Hit) -> None:
-    facts = {
+def by_logging(hit: Hit, cache: str) -> None:
+    facts: dict[str, object] = {
         "request_id": hit.request_id,
         "method": hit.method,
         "path": hit.shown,
@@ -43,20 +43,20 @@ def by_logging(hit: Hit) -> None:
         "ms": round(hit.seconds * 1000, 1),
         "client_ip": hit.client,
         "bytes": hit.size,
-    }
+    } | ({"cache": cache} if cache else {})
     logging.getLogger("imgserve.access").info("%s %s %d", hit.method, hit.shown, hit.status, extra={"facts": facts})
 
 
 @pytest.mark.parametrize("log_format", ["pretty", "structured", "json", "gcp"])
-@pytest.mark.parametrize("hit", [HIT, ODD])
+@pytest.mark.parametrize(("hit", "cache"), [(HIT, "memory"), (HIT, "disk"), (ODD, "")])
 async def test_a_line_is_what_logging_would_have_written(
-    log_format: str, hit: Hit, capsys: pytest.CaptureFixture[str]
+    log_format: str, hit: Hit, cache: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     log = configured(log_format)
     assert log is not None
-    log(hit)
+    log(hit, cache)
     log.flush()
-    by_logging(hit)
+    by_logging(hit, cache)
     fast, slow = capsys.readouterr().err.splitlines()
     if log_format in ("json", "gcp"):
         fast_facts, slow_facts = json.loads(fast), json.loads(slow)
@@ -66,6 +66,14 @@ async def test_a_line_is_what_logging_would_have_written(
     else:
         moment = r"(time=\S+|\d\d:\d\d:\d\d)"
         assert re.sub(moment, "T", fast, count=1) == re.sub(moment, "T", slow, count=1)
+
+
+async def test_a_hit_of_the_short_way_is_one_of_memory(capsys: pytest.CaptureFixture[str]) -> None:
+    log = configured("json")
+    assert log is not None
+    log(HIT)
+    log.flush()
+    assert json.loads(capsys.readouterr().err)["cache"] == "memory"
 
 
 async def test_lines_wait_for_each_other_but_not_long(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from imgserve.app.logs import Json, Pretty, Structured, log_exchange, visible_path
+from imgserve.app.log_format import Json, Pretty, Structured
+from imgserve.app.logs import log_exchange, visible_path
 from imgserve.web.exchange import Exchange
 
 
@@ -82,6 +83,14 @@ def test_structured_and_pretty_lines_are_one_line(caplog: pytest.LogCaptureFixtu
     assert "404 GET /***/w:1/plain/local:///a.jpg" in pretty
     assert "source_not_found: It is not there." in pretty
     assert "\n" not in structured + pretty
+
+
+def test_a_line_says_what_the_answer_says_of_the_cache(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.DEBUG, "imgserve.access"):
+        log_exchange(exchange(), cache="coalesced")
+    made = caplog.records[-1]
+    assert json.loads(Json().format(made))["cache"] == "coalesced"
+    assert " 0B coalesced 10.0.0.1 " in Pretty().format(made)
 
 
 def test_lines_of_other_loggers_keep_their_traceback() -> None:

@@ -51,6 +51,25 @@ def test_all_mistakes_of_a_start_are_told_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "named"),
     [
+        ({"CACHE_S3_ENDPOINT": "minio:9000"}, "IMGSERVE_CACHE_S3_ENDPOINT: "),
+        ({"CACHE_S3_PREFIX": "a//b"}, "IMGSERVE_CACHE_S3_PREFIX: "),
+    ],
+)
+def test_a_mistake_of_the_s3_tier_is_told_of_the_setting_that_has_it_and_with_the_others(
+    given: dict[str, str], named: str
+) -> None:
+    tiers = {"CACHE": "memory,redis,s3", "REDIS_URL": "redis://h:port", "CACHE_S3_BUCKET": "b"}
+    wrong = settings(**tiers, CACHE_PATH="/proc/nowhere", **given)
+    with pytest.raises(ConfigError) as found:
+        build_services(wrong)
+    assert found.value.problems == check(wrong)
+    starts = ("IMGSERVE_CACHE_PATH: ", "IMGSERVE_REDIS_URL: ", named)
+    assert [problem.startswith(start) for problem, start in zip(check(wrong), starts, strict=True)] == [True] * 3
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
         ({"WATERMARK_DATA": "%%%"}, "IMGSERVE_WATERMARK_DATA: expected base64"),
         ({"WATERMARK_DATA": "aGVsbG8="}, "IMGSERVE_WATERMARK_DATA: it cannot be used"),
         ({"FALLBACK_IMAGE_HTTP_CODE": "99"}, "IMGSERVE_FALLBACK_IMAGE_HTTP_CODE"),

@@ -12,7 +12,7 @@ from bench.contenders import DEFAULTS, OURS, Contender, choose, imgserve, photo_
 from imgserve.engine.intent import Intent
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.url import Grammar, parse, split_signature
-from imgserve.service.render import intent_of
+from imgserve.service.intents import intent_of
 from imgserve.spec.values import GravityType, ResizingType
 
 

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pyvips
 
+from imgserve.cli.doctor import Finding, Weight, verdict
 from imgserve.cli.formats import library_versions
 from tests.cli.conftest import Invoke
+from tests.running import free_port
 
 
 def test_a_good_installation_is_told_with_versions_and_formats(invoke: Invoke) -> None:
@@ -15,6 +19,7 @@ def test_a_good_installation_is_told_with_versions_and_formats(invoke: Invoke) -
     assert rows["webp"] == ["yes", "yes", "yes", "yes"]
     assert rows["svg"] == ["yes", "–", "–", "–"]
     assert "csvload" in result.stdout
+    assert result.stdout.splitlines()[-1] == "This installation can serve."
 
 
 def test_every_mistake_in_settings_is_told(invoke: Invoke) -> None:
@@ -23,6 +28,7 @@ def test_every_mistake_in_settings_is_told(invoke: Invoke) -> None:
     for name in ("IMGSERVE_WORKERS", "IMGSERVE_QUALITY", "IMGSERVE_KEY"):
         assert name in result.stdout
     assert "xyz" not in result.stdout
+    assert result.stdout.splitlines()[-1] == "This installation cannot serve: 3 things above must be mended first."
 
 
 def test_what_a_start_would_find_is_found(invoke: Invoke) -> None:
@@ -30,6 +36,31 @@ def test_what_a_start_would_find_is_found(invoke: Invoke) -> None:
     assert result.exit_code == 1
     assert "IMGSERVE_LOCAL_FILESYSTEM_ROOT" in result.stdout
     assert "IMGSERVE_WATERMARK_PATH" in result.stdout
+
+
+def test_every_tier_is_tried_and_one_that_fails_does_not_keep_it_from_serving(invoke: Invoke, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    result = invoke(
+        "doctor",
+        IMGSERVE_CACHE="memory,disk,redis",
+        IMGSERVE_CACHE_PATH=str(folder),
+        IMGSERVE_REDIS_URL=f"redis://user:hunter2@127.0.0.1:{free_port()}/0",
+    )
+    assert result.exit_code == 0
+    assert "cache memory  64 MiB in each process: works" in result.stdout
+    assert f"cache disk    {folder}, 2048 MiB: works" in result.stdout
+    assert "This installation can serve, but the redis tier does not work: " in result.stdout.splitlines()[-1]
+    assert "hunter2" not in result.stdout
+    assert list(folder.iterdir()) == [], "nothing is left that might be closed to the server's own user"
+
+
+def test_a_cache_that_is_off_is_told(invoke: Invoke) -> None:
+    assert "cache  off" in invoke("doctor", IMGSERVE_CACHE="off").stdout
+
+
+def test_a_format_that_is_lacking_is_said_in_the_end_and_by_the_exit_code() -> None:
+    lacking = Finding("webp: it cannot be written.", weight=Weight.LACKING)
+    assert verdict([lacking], ()) == ("This installation cannot serve all formats: webp: it cannot be written.", False)
 
 
 def test_a_variable_that_is_not_known_is_advice_only(invoke: Invoke) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from imgserve.cli.protocol import MAX_HEAD_BYTES
 from tests.app.served import Served, served
+from tests.web.origin import Answer, Origin, picture, running_origin
+from tests.web.pictures import jpeg
 
 WHOLE = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
 LAST = b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -159,3 +162,75 @@ def test_what_is_refused_leaves_no_trace_in_the_server(patient: Served, tmp_path
     answer_of(patient, b"GET / HTTP/1.1\r\nX: " + b"a" * 60_000 + b"\r\n\r\n" + LAST)
     assert ask_when_there_is_room(patient).startswith(b"HTTP/1.1 200 ")
     assert "Traceback" not in patient.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def busy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A server with known answers, that keeps idle connections for a second."""
+    folder = tmp_path_factory.mktemp("log")
+    with served(folder, CACHE="memory", KEEP_ALIVE_TIMEOUT="1", SOURCE_CACHE_SIZE="0") as made:
+        yield made
+
+
+@pytest.fixture
+async def slow_origin() -> AsyncIterator[Origin]:
+    """An origin of /a.jpg, and of /slow.jpg behind a gate."""
+    async with running_origin() as origin:
+        origin.at["/a.jpg"] = picture(etag='"1"')
+        origin.at["/slow.jpg"] = Answer(body=jpeg(), headers={"content-type": "image/jpeg"}, gate=asyncio.Event())
+        yield origin
+
+
+async def whole_answer(reader: asyncio.StreamReader) -> dict[str, str]:
+    """Read one answer, and give its headers."""
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).decode("latin-1")
+    assert head.startswith("HTTP/1.1 200 ")
+    fields = dict(line.lower().split(": ", 1) for line in head.split("\r\n")[1:] if line)
+    await reader.readexactly(int(fields["content-length"]))
+    return fields
+
+
+def get(path: str) -> bytes:
+    return f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()
+
+
+async def open_gate(origin: Origin, *, after_s: float) -> None:
+    gate = origin.at["/slow.jpg"].gate
+    assert gate is not None
+    await asyncio.sleep(after_s)
+    gate.set()
+
+
+@pytest.mark.parametrize(("hot", "reads"), [(1, 1), (2, 1), (2, 2), (3, 2)])
+async def test_a_slow_answer_after_known_ones_is_not_cut_off(
+    busy: Served, slow_origin: Origin, hot: int, reads: int
+) -> None:
+    known = get(busy.signed(f"/w:{hot}/cb:{reads}/f:png/plain/{slow_origin.base}/a.jpg"))
+    slow = get(busy.signed(f"/w:{hot}/cb:{reads}/f:png/plain/{slow_origin.base}/slow.jpg"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", busy.port)
+    for cache in ("miss", "memory", "memory"):
+        writer.write(known)
+        assert (await whole_answer(reader))["x-imgserve-cache"] == cache
+    writer.write(known * hot if reads > 1 else known * hot + slow)
+    for _ in range(hot):
+        await whole_answer(reader)
+    if reads > 1:
+        writer.write(slow)
+    # Longer than idle connections are kept.
+    opening = asyncio.create_task(open_gate(slow_origin, after_s=1.5))
+    assert (await whole_answer(reader))["x-imgserve-cache"] == "miss"
+    await opening
+    writer.close()
+
+
+async def test_a_connection_that_is_idle_after_known_answers_is_closed(busy: Served, slow_origin: Origin) -> None:
+    known = get(busy.signed(f"/w:9/f:png/plain/{slow_origin.base}/a.jpg"))
+    reader, writer = await asyncio.open_connection("127.0.0.1", busy.port)
+    for _ in range(2):
+        writer.write(known)
+        await whole_answer(reader)
+    writer.write(known * 3)
+    for _ in range(3):
+        await whole_answer(reader)
+    assert await asyncio.wait_for(reader.read(), 20) == b""
+    writer.close()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import subprocess
@@ -37,10 +38,33 @@ def test_presets_pictures_and_caches_are_checked_before_the_port_opens(tmp_path:
     done = subprocess.run(
         command("serve"), cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
     )
-    assert done.returncode == 78
+    assert done.returncode == 2
+    assert "ended before it served" not in done.stderr
     for what in ("widht", "IMGSERVE_WATERMARK_PATH", "IMGSERVE_CACHE_PATH"):
         assert done.stderr.count(what) == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("log_format", ["pretty", "json"])
+def test_one_line_says_what_serves_and_where(tmp_path: Path, log_format: str) -> None:
+    port = free_port()
+    settings = {
+        "IMGSERVE_KEY": KEY,
+        "IMGSERVE_SALT": SALT,
+        "IMGSERVE_BIND": f"127.0.0.1:{port}",
+        "IMGSERVE_WORKERS": "2",
+        "IMGSERVE_CACHE": "memory,disk",
+        "IMGSERVE_CACHE_PATH": str(tmp_path / "cache"),
+        "IMGSERVE_LOG_FORMAT": log_format,
+    }
+    with running_server(tmp_path, settings) as server:
+        server.process.send_signal(signal.SIGTERM)
+        output, _ = server.process.communicate(timeout=20)
+    told = [line for line in output.splitlines() if "imgserve 0" in line]
+    said = f"on http://127.0.0.1:{port}, 2 processes, cache memory,disk ({tmp_path / 'cache'})"
+    assert [said in line for line in told] == [True]
+    if log_format == "json":
+        assert json.loads(told[0])["message"].endswith(said)
 
 
 def test_the_address_is_checked_first(invoke: Invoke) -> None:

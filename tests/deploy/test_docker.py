@@ -138,6 +138,13 @@ def test_its_settings_of_imgserve_are_settings_without_a_warning() -> None:
     assert given["IMGSERVE_CACHE_PATH"] == FINAL.last("VOLUME").text
 
 
+def test_redis_evicts_as_the_page_on_caching_measured_best() -> None:
+    advised = re.search(r"`maxmemory-policy ([a-z-]+)`", (ROOT / "docs/caching.md").read_text("utf-8"))
+    command = SERVICES["redis"]["command"]
+    assert advised is not None
+    assert command[command.index("--maxmemory-policy") + 1] == advised[1]
+
+
 def test_no_secret_is_in_it() -> None:
     secret = re.compile("KEY|SECRET|SALT|PASSWORD|TOKEN")
     found = {

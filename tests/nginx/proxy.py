@@ -59,8 +59,14 @@ class Nginx:
         """Ask for a target as it is written, from an address of this machine."""
         return ask(self.port, target, headers, method=method, source=source)
 
-    def log(self) -> str:
-        return (self.folder / "access.log").read_text()
+    def log(self, *, until: str) -> str:
+        """Read the access log as soon as `until` is in it: it is written a second late."""
+        deadline = time.monotonic() + ASK_S
+        while until not in (lines := (self.folder / "access.log").read_text()):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{until!r} is not in the log: {lines}")
+            time.sleep(0.05)
+        return lines
 
 
 def ask(

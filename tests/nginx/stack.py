@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Stack:
     nginx: Nginx
     port: int
     root: Path
+    #: The server's.
+    process: subprocess.Popen[str]
 
     def ask(self, target: str, accept: str | None = None, **more: str) -> Answer:
         headers = {} if accept is None else {"Accept": accept}
@@ -57,10 +60,10 @@ def running_stack(folder: Path, **more: str) -> Iterator[Stack]:
     (root / "a.svg").write_text(f'<svg xmlns="http://www.w3.org/2000/svg" width="60" height="40">{text}</svg>')
     port = free_port()
     with (
-        running_server(folder, {**settings_of(root), "IMGSERVE_BIND": f"127.0.0.1:{port}", **more}),
+        running_server(folder, {**settings_of(root), "IMGSERVE_BIND": f"127.0.0.1:{port}", **more}) as server,
         running_nginx(folder / "nginx", port) as nginx,
     ):
-        yield Stack(nginx, port, root)
+        yield Stack(nginx, port, root, server.process)
 
 
 def settings_of(root: Path) -> dict[str, str]:

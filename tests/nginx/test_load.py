@@ -6,12 +6,13 @@ import contextlib
 import signal
 import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from tests.nginx.proxy import ask, running_nginx
-from tests.nginx.stack import fresh, running_stack, settings_of, until
+from tests.nginx.stack import fresh, running_stack, settings_of, signed, until
 from tests.running import free_port, running_server
 from tests.web.pictures import jpeg
 
@@ -84,10 +85,21 @@ def test_what_is_known_is_served_while_the_server_is_down_and_renewed_after(tmp_
         unknown = nginx.ask(fresh())
         assert (unknown.status, unknown.headers["cache-control"]) == (503, "no-store")
         assert unknown.headers["retry-after"]
+        assert unknown.headers["content-type"] == "text/plain"
         with running_server(tmp_path, given_):
             renewed = until(nginx, url, "REVALIDATED")
             assert (renewed.status, renewed.body) == (200, first.body)
             assert nginx.ask(fresh()).status == 200
+
+
+def test_a_url_that_expires_is_not_served_when_the_server_is_down(tmp_path: Path) -> None:
+    """Else nginx would go on serving it past its expiry: what stands in has no end."""
+    with running_stack(tmp_path) as stack:
+        url = signed(f"/exp:{int(time.time()) + 1000}/w:40/plain/local:///a.jpg")
+        assert [(answer.status, answer.proxy) for answer in (stack.ask(url), stack.ask(url))] == [(200, "MISS")] * 2
+        stack.process.send_signal(signal.SIGTERM)
+        stack.process.wait(20)
+        assert stack.ask(url).status == 503
 
 
 def test_an_answer_that_was_confirmed_is_asked_for_again_as_soon(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def test_a_purged_picture_is_replaced_when_the_proxys_time_is_over(tmp_path: Pat
         before = stack.ask(path)
         assert stack.ask(path).body == before.body
         (stack.root / "a.jpg").write_bytes(png())
-        assert purge(stack, {"source": "local:///a.jpg"})["disk"] == 1
+        assert purge(stack, {"source": "local:///a.jpg"})["memory"] == 1
         ends_at = time.monotonic() + UNTIL_S
         while (after := stack.ask(path)).body == before.body:
             assert time.monotonic() < ends_at

@@ -17,12 +17,26 @@ from imgserve.ops.catalog import CATALOG
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import AllowedSources
 from imgserve.plan.url import Grammar, parse
-from imgserve.ports import Announce, Blob, Origin, Selector, SourceStream, Store, Stored, StoreError, never, unannounced
+from imgserve.ports import (
+    Announce,
+    Blob,
+    Bulletin,
+    Locks,
+    Origin,
+    Selector,
+    SourceStream,
+    Store,
+    Stored,
+    StoreError,
+    never,
+    unannounced,
+)
 from imgserve.service.admission import ByteBudget
 from imgserve.service.freshness import KeepingRules
+from imgserve.service.intents import Intents
 from imgserve.service.negatives import Negatives
 from imgserve.service.purges import Purges
-from imgserve.service.render import Intents, Renderer
+from imgserve.service.render import Renderer
 from imgserve.service.results import ResultCache
 from imgserve.service.source_cache import SourceCache
 from imgserve.service.tiers import Tiers
@@ -141,17 +155,24 @@ def make(
     rules: KeepingRules | None = None,
     queue_size: int = 8,
     max_bytes_in_flight: int = 0,
+    shared: tuple[str, ...] = (),
+    slow: tuple[str, ...] = (),
+    fleet: Bulletin | None = None,
+    locks: Sequence[Locks] = (),
 ) -> Made:
-    """Make a renderer for mem:// sources; `below` are its tiers below memory, `sources` its source cache."""
+    """Make a renderer for mem:// sources.
+
+    `below` are its tiers below memory, `shared` the names of those that a fleet shares, `sources` its source cache.
+    """
     configure_libvips()
     clock = Clock()
     rules = rules or KeepingRules(ttl_s=100, stale_while_revalidate_s=100, stale_if_error_s=1000)
     store = MemoryStore(1 << 24, clock=clock) if memory else None
     stores: list[Store] = [*below]
-    results = Tiers(stores, memory=store)
+    results = Tiers(stores, memory=store, fleet=shared, slow=slow)
     kept = Tiers([sources] if sources is not None else [])
     negatives = Negatives(ttl_s=10)
-    purges = Purges(results=results, sources=kept, negatives=negatives)
+    purges = Purges(results=results, sources=kept, negatives=negatives, fleet=fleet)
     renderer = Renderer(
         sources={"mem": source},
         allowed=AllowedSources(),
@@ -159,7 +180,9 @@ def make(
         intents=Intents(Intent(quality=80)),
         config=EngineConfig(),
         epoch="1",
-        results=ResultCache(tiers=results, purges=purges, rules=rules, negatives=negatives, near=near, clock=clock),
+        results=ResultCache(
+            tiers=results, purges=purges, rules=rules, negatives=negatives, near=near, clock=clock, locks=locks
+        ),
         downloads=SourceCache(tiers=kept, purges=purges, rules=rules, negatives=negatives, unkept=near, clock=clock),
         bytes_in_flight=ByteBudget(max_bytes_in_flight),
     )

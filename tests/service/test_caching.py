@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from imgserve.errors import ImageRefused, QueueFull, SourceNotFound, SourceUnreachable
+from imgserve.errors import ImageRefused, QueueFull, SourceDenied, SourceNotFound, SourceUnreachable
 from imgserve.ports import EVERYTHING, Blob, Origin, Selector, Stored, never
 from imgserve.service.entry import Made as Result
 from imgserve.service.render import Unchanged
@@ -342,12 +342,99 @@ async def test_a_purge_leaves_the_rest(begin: Begin) -> None:
     assert (await how(made))[0] == "memory"
 
 
-async def test_tags_of_a_later_url_of_the_same_picture_find_it_too(begin: Begin) -> None:
+async def test_each_url_of_a_picture_is_found_by_its_own_tags_whoever_made_what(begin: Begin) -> None:
     disk = SlowStore()
     made = begin(below=[disk])
+    await asyncio.gather(*(ask(made, f"w:30/ct:{tags}") for tags in ("a", "b", "a:b", "b:a")))
+    assert await how(made, "w:30/ct:b:a") == ("memory", "")
+    assert (await made.purges.purge(Selector("tag:b"))).entries == {"memory": 2, "disk": 2}
+    assert [(await how(made, f"w:30/ct:{tags}"))[0] for tags in ("a", "b", "b:a")] == ["memory", "miss", "miss"]
+    # A check that finds another picture, too, keeps it under the tags of its URL.
+    changed(made)
+    made.clock.now += 201
     await ask(made, "w:30/ct:a")
-    assert await how(made, "w:30/ct:b") == ("memory", "")
-    assert (await made.purges.purge(Selector("tag:b"))).entries == {"memory": 1, "disk": 1}
+    assert (await made.purges.purge(Selector("tag:a"))).entries == {"memory": 2, "disk": 2}
+
+
+async def test_an_origin_that_no_longer_wants_its_answer_kept_ends_what_is_kept(begin: Begin) -> None:
+    disk, sources = SlowStore(), SlowStore("sources")
+    made = begin(below=[disk], sources=sources)
+    await ask(made)
+    made.source.blob = Blob(data=png(), origin=Origin(etag='"v2"', cache_control="no-store"))
+    made.clock.now += 101
+    assert await how(made) == ("memory", "revalidating")
+    assert disk.entries == sources.entries == {}
+    assert [await how(made) for _ in range(2)] == [("miss", "")] * 2
+
+
+async def test_an_origin_that_denies_its_source_for_a_moment_ends_nothing(begin: Begin) -> None:
+    disk = SlowStore()
+    made = begin(below=[disk])
+    await ask(made)
+    made.source.error = SourceDenied("403")
+    made.clock.now += 101
+    assert (await how(made))[1] == "revalidating"
+    assert len(disk.entries) == 1
+    assert (await how(made))[1] == "revalidating"
+
+
+async def test_what_an_origin_says_to_the_condition_of_one_client_is_for_it_alone(begin: Begin) -> None:
+    made = begin()
+    made.source.error = SourceDenied("403 for odd conditions")
+    with pytest.raises(SourceNotFound):
+        await ask(made, "w:30", Has('e"odd"'))
+    made.source.error = None
+    assert (await how(made, "w:31"))[0] == "miss"
+
+
+@pytest.mark.parametrize("cached", [True, False])
+async def test_a_hundred_conditional_requests_make_one_fetch_within_the_budget(begin: Begin, cached: bool) -> None:
+    made = begin(sources=SlowStore("sources") if cached else None, max_bytes_in_flight=len(jpeg()) * 3)
+    made.source.gate = asyncio.Event()
+    asked = [
+        asyncio.create_task(made.renderer.answer(plan("w:30/f:png"), Has('e"v0"'), ends_at=soon())) for _ in range(100)
+    ]
+    await asyncio.sleep(0.05)
+    made.source.gate.set()
+    assert {type(one) for one in await asyncio.gather(*asked)} == {Result}
+    assert len(made.source.asked) == 1
+    assert made.renderer.bytes_in_flight.inside == 0
+    made.renderer.bytes_in_flight.inside = len(jpeg()) * 3
+    with pytest.raises(QueueFull, match="fill this server"):
+        await made.renderer.answer(plan("w:31/f:png", "mem://b.jpg"), Has('e"v0"'), ends_at=soon())
+
+
+async def test_sources_from_the_cache_count_in_the_budget(begin: Begin) -> None:
+    made = begin(memory=False, sources=SlowStore("sources"), max_bytes_in_flight=len(jpeg()) * 3 // 2)
+    await ask(made)
+    made.renderer.bytes_in_flight.inside += len(jpeg())
+    with pytest.raises(QueueFull, match="fill this server"):
+        await ask(made)
+
+
+async def test_a_304_of_a_stale_result_is_marked_like_the_picture(begin: Begin) -> None:
+    made = begin()
+    await ask(made)
+    made.clock.now += 101
+    found = await made.renderer.answer(plan("w:30/f:png"), Has('e"v1"'), ends_at=soon())
+    assert isinstance(found, Unchanged)
+    assert (found.stale, found.passing) == ("revalidating", True)
+
+
+async def test_a_slow_tier_holds_up_neither_locks_nor_memory(begin: Begin) -> None:
+    s3 = GatedStore()
+    s3.name, s3.gate = "s3", asyncio.Event()
+    disk = SlowStore()
+    made = begin(below=[disk, s3], slow=("s3",))
+    await made.renderer.answer(plan("w:30"), NOTHING, ends_at=soon())
+    await s3.writing.wait()
+    assert len(disk.entries) == 1
+    found = await made.renderer.answer(plan("w:30"), NOTHING, ends_at=soon())
+    assert isinstance(found, Result)
+    assert found.cache == "memory"
+    s3.gate.set()
+    await made.settle()
+    assert len(s3.entries) == 1
 
 
 async def test_what_was_being_made_while_it_was_purged_is_not_kept(begin: Begin) -> None:

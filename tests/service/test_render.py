@@ -14,7 +14,8 @@ from imgserve.errors import BadRequest, RenderTimeout, SourceForbidden, SourceUn
 from imgserve.plan.sources import compile_patterns
 from imgserve.ports import Blob, Origin
 from imgserve.service.entry import Made
-from imgserve.service.render import Renderer, Unchanged, fingerprint, intent_of
+from imgserve.service.intents import fingerprint, intent_of
+from imgserve.service.render import Renderer, Unchanged
 from imgserve.service.validators import is_validator, source_validator
 from imgserve.spec.values import ResizingType
 from tests.service.making import NOTHING, Has, MemorySource, make, plan, soon

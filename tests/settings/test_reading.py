@@ -98,8 +98,8 @@ def test_unknown_variables_are_named_with_a_guess() -> None:
 def test_all_mistakes_are_reported_together() -> None:
     found = problems(IMGSERVE_QUALITY="500", IMGPROXY_TTL="soon", IMGSERVE_CACHE="tape")
     assert len(found) == 4
-    assert "IMGSERVE_QUALITY: expected an integer from 1 to 100, got '500'" in found
-    assert "IMGPROXY_TTL: expected an integer of 0 or more, got 'soon'" in found
+    assert "IMGSERVE_QUALITY: expected an integer from 1 to 100, got '500' (quality of lossy formats)" in found
+    assert "IMGPROXY_TTL: expected an integer of 0 or more, got 'soon' (seconds that answers stay fresh)" in found
     assert any(line.startswith("IMGSERVE_CACHE: expected ") for line in found)
     assert any("IMGSERVE_KEY and IMGSERVE_SALT are not set" in line for line in found)
 
@@ -108,6 +108,7 @@ def test_all_mistakes_are_reported_together() -> None:
     ("given", "sentence"),
     [
         ({"IMGSERVE_CACHE": "memory,off"}, "IMGSERVE_CACHE: expected off, or each of"),
+        ({"IMGSERVE_CACHE": "off,disk"}, "IMGSERVE_CACHE: expected off, or each of"),
         ({"IMGSERVE_CACHE": "disk,disk"}, "IMGSERVE_CACHE: expected off, or each of"),
         ({"IMGSERVE_CACHE": "disk,memory"}, "IMGSERVE_CACHE: expected faster tiers first"),
         ({"IMGSERVE_CACHE": "memory,redis"}, "IMGSERVE_REDIS_URL: expected redis://host:port"),
@@ -121,6 +122,43 @@ def test_a_cache_that_cannot_be_is_refused(given: dict[str, str], sentence: str)
     assert len(found) == 1
     assert found[0].startswith(sentence)
     assert "secret" not in found[0]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("http://redis.internal:6379/0?password=hunter2", "'http://redis.internal:6379'"),
+        ("http://user:hunter2@redis.internal", "a value that is not shown"),
+        ("http://[hunter2", "a value that is not shown"),
+        ("hunter2", "a value that is not shown"),
+    ],
+)
+def test_a_wrong_url_of_redis_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+    (found,) = problems(**UNSIGNED, IMGSERVE_REDIS_URL=url)
+    assert found.endswith(f"got {shown}")
+    assert "hunter2" not in found
+
+
+@pytest.mark.parametrize(
+    ("variable", "given", "unit"),
+    [("IMGSERVE_MEMORY_CACHE_SIZE", "64M", "bytes"), ("IMGSERVE_CACHE_TTL", "1h", "seconds")],
+)
+def test_a_number_with_a_unit_is_told_what_is_counted(variable: str, given: str, unit: str) -> None:
+    (found,) = problems(**UNSIGNED, **{variable: given})
+    assert f"got {given!r} ({unit} " in found
+
+
+def test_a_url_of_redis_without_its_tier_is_warned_of() -> None:
+    given = {"IMGSERVE_REDIS_URL": "redis://redis.internal"}
+    (warning,) = load(**given).warnings
+    assert "IMGSERVE_CACHE is memory,disk, without redis" in warning
+    assert load(**given, IMGSERVE_CACHE="memory,redis").warnings == ()
+
+
+def test_a_cache_path_that_is_relative_is_warned_of() -> None:
+    (warning,) = load(IMGSERVE_CACHE_PATH="cache").warnings
+    assert "IMGSERVE_CACHE_PATH: 'cache' is relative" in warning
+    assert load(IMGSERVE_CACHE_PATH="/var/cache/imgserve").warnings == ()
 
 
 def test_keys_and_salts_pair() -> None:

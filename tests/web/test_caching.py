@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
+import logging
+import time
 from pathlib import Path
 
 import httpx
@@ -35,7 +38,9 @@ async def ask(server: Server, path: str, headers: dict[str, str] | None = None) 
 
 
 async def purge(server: Server, body: object, *, key: str = API_KEY) -> httpx.Response:
-    return await server.client.post("/v1/purge", json=body, headers={"authorization": f"Bearer {key}"})
+    # httpx' own JSON cannot hold half a character.
+    headers = {"authorization": f"Bearer {key}"}
+    return await server.client.post("/v1/purge", content=json.dumps(body), headers=headers)
 
 
 async def test_an_answer_tells_which_tier_it_comes_from(start: Start, tmp_path: Path, origin: Origin) -> None:
@@ -104,6 +109,32 @@ async def test_headers_for_caches_in_front_follow_the_settings(start: Start) -> 
     assert "cache-tag" not in answer.headers
 
 
+async def test_nginx_keeps_nothing_longer_than_browsers_may(start: Start, origin: Origin) -> None:
+    server = await start(PROXY_TTL="10", CACHE_CONTROL_PASSTHROUGH="1")
+    for said, told in (
+        ("max-age=5", "5"),
+        ("max-age=500", "10"),
+        ("max-age=0", "0"),
+        ("max-age=500, s-maxage=3", "3"),
+        ("s-maxage=30, max-age=3", "10"),
+        ("public", "10"),
+        ("no-cache", None),
+    ):
+        origin.at["/a.jpg"] = picture(cache_control=said)
+        answer = await ask(server, f"/w:20/plain/{origin.base}/a.jpg")
+        assert answer.headers.get("x-accel-expires") == told, said
+
+
+@pytest.mark.parametrize("ttl", ["0", "10"])
+async def test_nginx_keeps_nothing_of_urls_that_expire(start: Start, ttl: str) -> None:
+    server = await start(PROXY_TTL=ttl)
+    path = f"/exp:{int(time.time()) + 1000}/w:20/plain/local:///a.jpg"
+    answer = await ask(server, path)
+    assert (answer.status_code, answer.headers["x-accel-expires"]) == (200, "0")
+    again = await ask(server, path, {"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.headers["x-accel-expires"]) == (304, "0")
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -139,9 +170,17 @@ async def test_a_purge_reaches_other_processes(start: Start, tmp_path: Path) -> 
         ({}, "names 0 things"),
         ({"source": []}, "names 0 things"),
         ({"source": ["a"] * 101}, "names 101 things"),
-        ({"source": ""}, "none of them empty"),
-        ({"source": 7}, "none of them empty"),
-        ({"prefix": [None]}, "none of them empty"),
+        ({}, '{"everything": true}'),
+        ({"source": ""}, "source[0]: expected a text, not empty"),
+        ({"source": 7}, "source: expected a text or a list of texts"),
+        ({"prefix": [None]}, "prefix[0]: expected a text, not empty"),
+        ({"source": "https://a.test/\ud800"}, "source[0]: expected a text"),
+        ({"source": ["local:///a.jpg", "mug.jpg"]}, "source[1]: expected a source as it is fetched, with a scheme"),
+        ({"prefix": "https://"}, "prefix[0]: expected a source as it is fetched"),
+        ({"prefix": "h"}, "at least one character behind ://"),
+        ({"tag": "summer sale"}, "tag[0]: expected tags of letters, digits"),
+        ({"tag": "x" * 65}, "tag[0]: expected tags of letters, digits"),
+        ({"everything": 1}, "nothing else"),
         ({"sources": "a"}, "no field called 'sources'"),
         ({"everything": "yes"}, "nothing else"),
         ({"everything": True, "tag": "a"}, "nothing else"),
@@ -152,6 +191,35 @@ async def test_a_purge_that_says_nothing_clear_is_refused(server: Server, body: 
     answer = await purge(server, body)
     assert answer.status_code == 400
     assert sentence in answer.json()["error"]["message"]
+
+
+async def test_a_source_without_a_scheme_is_what_urls_make_of_it(start: Start, tmp_path: Path) -> None:
+    bases = {"BASE_URL": "local:///", "URL_REPLACEMENTS": "pictures/=local:///"}
+    server = await start(**CACHED, CACHE_PATH=str(tmp_path), **bases)
+    for given in ({"source": "a.jpg"}, {"source": "pictures/a.jpg"}, {"prefix": "a"}):
+        await ask(server, "/w:20/plain/a.jpg")
+        assert (await purge(server, given)).json()["purged"]["disk"] == 1
+
+
+async def test_a_preset_that_is_not_known_is_purged_and_said(server: Server) -> None:
+    await ask(server, "/pr:thumbnail/plain/local:///a.jpg")
+    done = await purge(server, {"preset": ["thumbnail", "nosuch"]})
+    assert (done.status_code, done.json()["unknown"], done.json()["purged"]["disk"]) == (200, ["nosuch"], 1)
+
+
+async def test_what_is_purged_makes_no_lines_of_its_own(server: Server, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "imgserve.web.api"):
+        await purge(server, {"preset": "a\nERROR forged\u2028line"})
+    lines = [record.getMessage() for record in caplog.records if record.name == "imgserve.web.api"]
+    assert any("forged" in line for line in lines)
+    assert [line for line in lines if len(line.splitlines()) > 1] == []
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/nope", "/v1/purge/", "/v1/jobs/1"])
+async def test_what_the_api_does_not_have_is_not_found(server: Server, path: str) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        answer = await server.client.request(method, path, headers={"authorization": f"Bearer {API_KEY}"})
+        assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
 
 
 async def test_a_purge_wants_json_of_bounded_length_and_post(server: Server) -> None:
@@ -168,6 +236,10 @@ async def test_only_holders_of_a_key_purge(server: Server, start: Start) -> None
     for headers in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Basic {API_KEY}"}):
         answer = await server.client.post("/v1/purge", json={"everything": True}, headers=headers)
         assert (answer.status_code, answer.json()["error"]["code"]) == (403, "forbidden")
+    wrong = await purge(server, {"everything": True}, key=API_KEY + "x")
+    assert "not among IMGSERVE_API_KEYS" in wrong.json()["error"]["message"]
+    none = await server.client.post("/v1/purge", json={"everything": True})
+    assert "wants the header Authorization" in none.json()["error"]["message"]
     keyless = await start()
     answer = await purge(keyless, {"everything": True})
     assert answer.status_code == 403

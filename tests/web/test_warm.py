@@ -322,6 +322,11 @@ async def test_an_order_that_is_not_clear_is_refused_before_anything_is_done(
     assert not [path for path in server.services.caches.results.tiers.stores if await path.get("0" * 64)]
 
 
+async def test_a_number_in_quotes_is_told_apart(server: Server) -> None:
+    answer = await warm(server, {"sources": A, "widths": "320"})
+    assert answer.json()["error"]["message"] == "widths[0]: expected a number, without quotes, got '320'."
+
+
 async def test_numbers_that_json_does_not_have_are_refused(server: Server) -> None:
     headers = {"authorization": f"Bearer {API_KEY}"}
     for number in ("NaN", "Infinity", "1e999"):

@@ -1,13 +1,15 @@
 """Purges told to the other processes of one machine, through two files.
 
-`purges.count` is mapped into memory: how many purges there were, how long the log was after the last, and a check of
-the two. `purges.log` has a line of JSON for each. A publisher counts first, then writes its line, then notes the
-length; all under a lock that readers share. So whoever dies in between leaves a count that the log does not explain,
-and readers take that, as anything else they cannot explain, for EVERYTHING. No purge is lost; at worst a cache is
-emptied.
+`purges.count` is mapped into memory: how many purges there were, how long the log was after the last, a check of the
+two, and when the file took the place of one that was lost. `purges.log` has a line of JSON for each purge. A publisher
+counts first, then writes its line, then notes the length; all under a lock that readers share. So whoever dies in
+between leaves a count that the log does not explain, and readers take that, as anything else they cannot explain, for
+EVERYTHING. No purge is lost; at worst a cache is emptied.
 
-Deleted or overwritten files are noticed. Only cutting `purges.count` to nothing in place, by hand, is a crash (SIGBUS)
-of a process that looks at it in that instant.
+Deleted or overwritten files are noticed: by who publishes at once, by others when they look whether they are there.
+Until then those watch a file that nobody writes any more, so a publisher does not return before all must have looked.
+(A process that was started in the very second of the deletion knows of no others, and does not wait.) Only cutting
+`purges.count` to nothing in place, by hand, is a crash (SIGBUS) of a process that looks at it in that instant.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,16 +34,27 @@ from imgserve.ports import EVERYTHING, Selector, StoreError
 MAX_LOG_BYTES = 1 << 20
 #: How often `changed` looks whether the files are still there; in between, it only reads memory.
 LOOK_S = 1.0
+#: What a reader may take from its question to its answer, on top.
+LOOK_SLACK_S = 0.1
 #: How long a publisher or reader waits for another's lock, held for less than a millisecond.
 PATIENCE_S = 5.0
 
-_WORDS = 3
-_COUNT, _LENGTH, _CHECK = range(_WORDS)
+_WORDS = 4
+_COUNT, _LENGTH, _CHECK, _RENEWED = range(_WORDS)
 _MASK = (1 << 64) - 1
 #: An odd constant (2^64 divided by the golden ratio): zeros and copied words do not pass for a state.
 _SALT = 0x9E3779B97F4A7C15
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class _News:
+    """What a reader has found, and what it will have been told when it is given that."""
+
+    selectors: Sequence[Selector]
+    count: int
+    loss: object
 
 
 class FileBulletin:
@@ -51,7 +65,9 @@ class FileBulletin:
         self._log = folder / "purges.log"
         self._state = _open(folder)
         self._seen = self._state.words[_COUNT]
-        self._must_clear = False
+        #: One object for each time the files were lost, and the last of them that was told. Compared, never counted:
+        #: threads may set it at the same time.
+        self._loss = self._told_loss = object()
         self._look_at = time.monotonic() + LOOK_S
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="bulletin-file")
 
@@ -60,14 +76,20 @@ class FileBulletin:
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             if not self._state.is_at(self._folder):
-                self._must_clear = True
-        return self._state.words[_COUNT] != self._seen or self._must_clear
+                self._loss = object()
+        return self._state.words[_COUNT] != self._seen or self._loss is not self._told_loss
 
     async def publish(self, selector: Selector) -> None:
-        await self._run(lambda: self._publish(selector))
+        unseen_s = await self._run(lambda: self._publish(selector))
+        if unseen_s > 0:
+            await asyncio.sleep(unseen_s)  # not in the thread, where news are waited for
 
     async def news(self) -> Sequence[Selector]:
-        return await self._run(self._news)
+        """See ports.Bulletin. What a cancelled caller was not given, the next one is."""
+        found = await self._run(self._news)
+        # Only now: of one who is cancelled the thread cannot know, and this line is not reached.
+        self._seen, self._told_loss = found.count, found.loss
+        return found.selectors
 
     async def close(self) -> None:
         self._thread.shutdown(wait=False)
@@ -78,7 +100,8 @@ class FileBulletin:
         except OSError as exc:
             raise StoreError(f"The purge bulletin: {exc}") from exc
 
-    def _publish(self, selector: Selector) -> None:
+    def _publish(self, selector: Selector) -> float:
+        """Write it; gives the seconds for which others may not see it."""
         line = json.dumps([selector.label, selector.prefix])
         with self._locked(fcntl.LOCK_EX) as words:
             length = self._sound_length(words)
@@ -92,19 +115,26 @@ class FileBulletin:
                     log.flush()
                     words[_LENGTH] = log.tell()
                 words[_CHECK] = _check(words)
+            return self._unseen_s(words)
 
-    def _news(self) -> list[Selector]:
+    def _unseen_s(self, words: memoryview) -> float:
+        if not words[_RENEWED]:
+            return 0.0
+        age_s = (time.monotonic_ns() - words[_RENEWED]) / 1e9
+        # A negative age is that of a boot before, or garbage: nobody is left from then.
+        return LOOK_S + LOOK_SLACK_S - age_s if age_s >= 0 else 0.0
+
+    def _news(self) -> _News:
         with self._locked(fcntl.LOCK_SH) as words:
-            count, seen, must_clear = words[_COUNT], self._seen, self._must_clear
+            count, seen, loss = words[_COUNT], self._seen, self._loss
             is_sound = self._sound_length(words) is not None
             text = self._log.read_bytes() if is_sound and count != seen else b""
-            self._seen, self._must_clear = count, False
-        if must_clear:
-            return [EVERYTHING]
+        if loss is not self._told_loss:
+            return _News([EVERYTHING], count, loss)
         if count == seen:
-            return []
+            return _News([], count, loss)
         found = _entries(text, seen, count) if is_sound and count > seen else None
-        return [EVERYTHING] if found is None else found
+        return _News([EVERYTHING] if found is None else found, count, loss)
 
     def _sound_length(self, words: memoryview) -> int | None:
         """Give the log's length, None when count and log do not belong together."""
@@ -136,7 +166,11 @@ class FileBulletin:
         """Open the files again when somebody has deleted them; what was missed meanwhile nobody knows."""
         if not self._state.is_at(self._folder):
             self._state = _open(self._folder)
-            self._must_clear = True
+            self._loss = object()
+            with self._state.locked(fcntl.LOCK_EX):
+                # Also of a file that a new process has made: it knows of no one who watches another.
+                if not self._state.words[_RENEWED]:
+                    self._state.words[_RENEWED] = time.monotonic_ns()
 
 
 class _State:

@@ -16,7 +16,7 @@ from typing import Any, Final
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from imgserve.adapters.redis_client import UNHURRIED_S, RedisLink, disconnect, make_pool
+from imgserve.adapters.redis_client import UNHURRIED_S, RedisLink, disconnect, explain, make_pool
 from imgserve.ports import EVERYTHING, Selector
 
 #: Messages that the stream keeps, about: so many a process may be behind.
@@ -56,12 +56,15 @@ class RedisBulletin:
 
     async def start(self, *, within_s: float = UNHURRIED_S) -> None:
         """Begin to listen. What is published after this has returned will be news, or EVERYTHING will."""
-        if self._task is not None:
+        if self._task is None:
+            self._task = asyncio.create_task(self._listen(), name="redis-bulletin")
+            self._changed = False
+        if self._place is not None or self._late:
             return
-        self._task = asyncio.create_task(self._listen(), name="redis-bulletin")
-        self._changed = False
-        await self._reaches((0, 0), within_s)
-        self._late = self._place is None
+        try:
+            await self._reaches((0, 0), within_s)
+        finally:  # who is cancelled may go on to keep entries too
+            self._late = self._place is None
 
     async def publish(self, selector: Selector) -> None:
         await self.start()
@@ -78,7 +81,9 @@ class RedisBulletin:
         return self._changed
 
     async def news(self) -> Sequence[Selector]:
+        """See ports.Bulletin. What a cancelled caller was not given, the next one is."""
         await self.start(within_s=self._timeout_s)
+        # From here on nothing waits, so that it is either given or still there.
         news, self._news, self._changed = self._news, [], False
         return news
 
@@ -97,14 +102,15 @@ class RedisBulletin:
                 async with asyncio.timeout(UNHURRIED_S):
                     await self._join()
                 if not connected:
-                    _LOG.info("The bulletin in Redis is read again.")
+                    _LOG.info("The bulletin in Redis at %s is read again.", self._link.address)
                 pause_s, connected = FIRST_PAUSE_S, True
                 while True:
                     await self._read()
             except Exception as exc:  # noqa: BLE001 - a listener that has died would be purged images for ever
                 expected = isinstance(exc, RedisError | OSError)
                 if connected or not expected:
-                    _LOG.warning("The bulletin in Redis cannot be read.", exc_info=None if expected else exc)
+                    reason = explain(self._link.address, exc)
+                    _LOG.warning("The bulletin cannot be read. %s", reason, exc_info=None if expected else exc)
                 connected = False
             await asyncio.sleep(pause_s)
             pause_s = min(LONGEST_PAUSE_S, pause_s * 2)

@@ -98,8 +98,7 @@ class HttpSource:
         self, url: str, *, max_bytes: int, headers: Mapping[str, str], announce: Announce = unannounced
     ) -> Blob:
         async with self.open(url, max_bytes=max_bytes, headers=headers) as stream:
-            announce(stream.origin.content_length)
-            return Blob(data=await stream.read(), origin=stream.origin)
+            return Blob(data=await stream.read(announce), origin=stream.origin)
 
     async def close(self) -> None:
         await self._transport.aclose()

@@ -19,6 +19,7 @@ from imgserve.adapters.sources.header_values import whole_number
 from imgserve.errors import (
     BadRequest,
     ImgserveError,
+    SourceDenied,
     SourceForbidden,
     SourceNotFound,
     SourceTimeout,
@@ -60,7 +61,7 @@ def _refused(status: int, code: str) -> ImgserveError:
     if status == 404:
         return SourceNotFound("The S3 source does not exist.", got=named)
     if 400 <= status < 500 and status not in (408, 429):
-        return SourceNotFound(f"The S3 storage answered {named}.", got=named)
+        return SourceDenied(f"The S3 storage answered {named}.", got=named)
     return SourceUnreachable(f"The S3 storage answered {named}.", got=named)
 
 

@@ -12,8 +12,18 @@ import httpx
 
 from imgserve.adapters.sources.header_values import DIGITS, whole_number
 from imgserve.adapters.sources.inflate import Inflate
-from imgserve.errors import BadRequest, SourceNotFound, SourceTimeout, SourceTooLarge, SourceUnreachable
-from imgserve.ports import Origin
+from imgserve.errors import (
+    BadRequest,
+    SourceDenied,
+    SourceNotFound,
+    SourceTimeout,
+    SourceTooLarge,
+    SourceUnreachable,
+)
+from imgserve.ports import Announce, Origin, unannounced
+
+#: A body of unknown length tells how much of it is there each time it has grown by this.
+_TELL_EVERY_BYTES = 1 << 20
 
 #: A body that nobody wants is read up to this size, and this long, to keep its connection.
 DRAIN_BYTES = 16 * 1024
@@ -74,10 +84,19 @@ class HttpStream:
                 return
             yield piece
 
-    async def read(self) -> bytes:
-        """Give the whole body; one timer instead of one for each chunk."""
+    async def read(self, announce: Announce = unannounced) -> bytes:
+        """Give the whole body; one timer instead of one for each chunk. `announce` is told of it, see ports.Source."""
+        length = self.origin.content_length
+        announce(length)
+        there, told, pieces = 0, length or _TELL_EVERY_BYTES, []
         async with self._patience.waiting():
-            return b"".join([piece async for piece in self._pieces()])
+            async for piece in self._pieces():
+                pieces.append(piece)
+                there += len(piece)
+                if there > told:
+                    told = there + _TELL_EVERY_BYTES
+                    announce(told)
+        return b"".join(pieces)
 
     async def _pieces(self) -> AsyncIterator[bytes]:
         received_bytes = 0
@@ -117,7 +136,8 @@ def check_status(response: httpx.Response, host: str, asked: Mapping[str, str]) 
             return
         raise SourceUnreachable(f"The source host '{host}' sent a part of the source only.")
     if 400 <= status < 500 and status not in TRANSIENT:
-        raise SourceNotFound(f"The source host '{host}' answered {status}.", got=str(status))
+        error = SourceNotFound if status in (404, 410) else SourceDenied
+        raise error(f"The source host '{host}' answered {status}.", got=str(status))
     wait = response.headers.get("retry-after", "")
     retry_after_s = int(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None
     sentence = f"The source host '{host}' answered {status}."

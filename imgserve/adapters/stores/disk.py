@@ -4,6 +4,10 @@ A hit is one file read, checked and used: no index, no lock. A small one that th
 found in the caller's thread, as long as the disk is prompt; what has to wait for the disk, in threads. Everything that
 changes the folder runs in one writer thread per process (disk_keeper). Uses are collected here and written to the index
 in batches.
+
+The caller's thread is the event loop's, and only the read in it refuses to wait (RWF_NOWAIT). To look up the path, open
+and fstat have no such way: a lookup that the kernel has to fetch from a slow disk stops the loop for that time, once in
+WARY_S, and a file system that hangs (a dead NFS server) stops it until it answers. The folder belongs on a local disk.
 """
 
 from __future__ import annotations

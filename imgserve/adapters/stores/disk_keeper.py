@@ -14,8 +14,9 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from imgserve import metrics
-from imgserve.adapters.stores.disk_database import DiskFull, is_full
-from imgserve.adapters.stores.disk_file import KEY, TEMPORARY, Broken, encode, look, write_temporary
+from imgserve.adapters.stores.disk_database import DiskFull
+from imgserve.adapters.stores.disk_file import Broken, encode, look
+from imgserve.adapters.stores.disk_folder import FOLDERS, DiskFolder, on_disk
 from imgserve.adapters.stores.disk_index import DiskIndex
 from imgserve.adapters.stores.disk_journal import Row
 from imgserve.ports import EVERYTHING, Selector, Stored, StoreError, never
@@ -24,10 +25,6 @@ from imgserve.ports import EVERYTHING, Selector, Stored, StoreError, never
 LARGEST_SHARE = 4
 #: How far an eviction goes below the budget, in percent of it: every eviction sorts, so not one for each put.
 EVICT_TO_PERCENT = 90
-#: What a file takes of a disk, in pieces of this many bytes: the block of ext4, xfs and APFS.
-BLOCK_BYTES = 4096
-#: A temporary file this old is nobody's: a process died while it wrote.
-ABANDONED_S = 3600.0
 #: Bounds of one step between two puts; about ten milliseconds.
 EVICT_STEP = 256
 ADOPT_STEP = 128
@@ -41,8 +38,6 @@ SPARE_BYTES = 1 << 20
 #: The journal is taken over at this length, some 500 puts: 15 ms, for which a put or a purge waits.
 JOURNAL_BYTES = 128 << 10
 
-FOLDERS = tuple(f"{number:02x}" for number in range(256))
-
 _logger = logging.getLogger(__name__)
 
 
@@ -53,7 +48,7 @@ class DiskKeeper:
         self, name: str, folder: Path, max_bytes: int, clock: Callable[[], float], uses: Callable[[], Collection[str]]
     ) -> None:
         self._name = name
-        self._folder = folder
+        self._files = DiskFolder(folder)
         self._max_bytes = max_bytes
         self._goal = max_bytes * EVICT_TO_PERCENT // 100
         self._clock = clock
@@ -67,11 +62,11 @@ class DiskKeeper:
     def put(self, key: str, stored: Stored, unless: Callable[[], bool] = never) -> bool:
         pieces = encode(key, stored)
         length = sum(map(len, pieces))
-        path = self._path(key)
+        path = self._files.path(key)
         if length * LARGEST_SHARE > self._max_bytes:
             self.delete(key)  # an older one must not be served in its place
             return False
-        row = Row(key=key, size=_on_disk(length), expires_at=stored.expires_at, labels=stored.labels)
+        row = Row(key=key, size=on_disk(length), expires_at=stored.expires_at, labels=stored.labels)
         try:
             kept = self._place(path, pieces, row, unless)
         except DiskFull:
@@ -83,13 +78,13 @@ class DiskKeeper:
 
     def delete(self, key: str) -> None:
         """Remove the file first: whatever becomes of the index, the entry is gone."""
-        self._unlink_surely(key)
+        self._files.unlink_surely(key)
         self._removed([key])
 
     def forget_lost(self, key: str) -> None:
         """Forget the row of a file that a reader found broken and removed."""
-        if not os.path.lexists(self._path(key)):
-            self._index.remove([key], self._unlink)
+        if not os.path.lexists(self._files.path(key)):
+            self._index.remove([key], self._files.unlink)
 
     def purge(self, selector: Selector) -> int:
         try:
@@ -116,14 +111,10 @@ class DiskKeeper:
         """Remove what says of itself that it is meant; rows and lines may lack their files."""
         gone = 0
         for name in FOLDERS:
-            try:
-                keys, _ = self._listed(name)
-            except OSError as exc:
-                raise StoreError(f"The disk store could not be searched: {exc}") from exc
-            for key in keys:
+            for key in self._files.entries(name):
                 labels = self._labels_of(key)
                 if labels is None or selector.matches(labels):  # without any it is broken, or gone
-                    gone += self._unlink_surely(key)
+                    gone += self._files.unlink_surely(key)
         return gone
 
     def note_uses(self) -> None:
@@ -157,28 +148,9 @@ class DiskKeeper:
         self.note_uses()
         self._index.close()
 
-    def _path(self, key: str) -> str:
-        return f"{self._folder}/{key[:2]}/{key}"
-
-    def _unlink(self, key: str) -> bool:
-        """Remove an entry's file; True when there is none any more."""
-        try:
-            Path(self._path(key)).unlink()
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False
-        return True
-
-    def _unlink_surely(self, key: str) -> bool:
-        """Remove what a purge names; what cannot be removed must not pass for purged."""
-        if not self._unlink(key):
-            raise StoreError("The disk store could not delete a file.")
-        return True
-
     def _place(self, path: str, pieces: tuple[bytes, ...], row: Row, unless: Callable[[], bool]) -> bool:
         """Write an entry's file and note it, False where `unless` forbids it; a failure leaves no temporary file."""
-        temporary = self._written(path, pieces)
+        temporary = self._files.write(path, pieces)
         journal_bytes = None
         try:
             journal_bytes = self._index.put(row, unless, lambda: os.rename(temporary, path))  # noqa: PTH104
@@ -192,17 +164,6 @@ class DiskKeeper:
         if self._unseen_left < 0 or journal_bytes > JOURNAL_BYTES:
             self._look()
         return True
-
-    def _written(self, path: str, pieces: tuple[bytes, ...]) -> str:
-        try:
-            try:
-                return write_temporary(path, pieces)
-            except FileNotFoundError:
-                Path(path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                return write_temporary(path, pieces)
-        except OSError as exc:
-            error = DiskFull if is_full(exc) else StoreError
-            raise error(f"The disk store could not write: {exc}") from exc
 
     def _look(self) -> None:
         """See what all processes have put, and evict what is too much."""
@@ -220,7 +181,7 @@ class DiskKeeper:
         for _ in range(2):
             # Twice: SQLite may lack room to note what went, and has it after that.
             with contextlib.suppress(DiskFull):
-                self._index.shrink(lambda _: 2 * size, self._clock(), EVICT_STEP, self._unlink)
+                self._index.shrink(lambda _: 2 * size, self._clock(), EVICT_STEP, self._files.unlink)
                 return
             self._drop_any(2 * size + SPARE_BYTES)
 
@@ -228,17 +189,17 @@ class DiskKeeper:
         """Remove files whichever they are: where the index has no room to be opened, it cannot say which are oldest."""
         for name in random.sample(FOLDERS, len(FOLDERS)):
             with contextlib.suppress(OSError):
-                for key in self._listed(name)[0]:
-                    length = Path(self._path(key)).stat().st_size
-                    if self._unlink(key):
-                        wanted -= _on_disk(length)
+                for key in self._files.listed(name)[0]:
+                    wanted -= self._files.unlink_sized(key)
                     if wanted <= 0:
                         return
 
     def _evict(self) -> None:
         self._is_evicting = False  # an error ends it; the next look begins it again
         self.note_uses()
-        gone, excess = self._index.shrink(lambda total: total - self._goal, self._clock(), EVICT_STEP, self._unlink)
+        gone, excess = self._index.shrink(
+            lambda total: total - self._goal, self._clock(), EVICT_STEP, self._files.unlink
+        )
         metrics.cache_evicted(self._name, gone)
         self._is_evicting = gone > 0 and excess > 0
 
@@ -248,30 +209,18 @@ class DiskKeeper:
 
     def _removed(self, keys: Collection[str]) -> int:
         try:
-            return self._index.remove(keys, self._unlink_surely)
+            return self._index.remove(keys, self._files.unlink_surely)
         except DiskFull:
             # No room to note it. What counts is that the files go; evictions and sweeps find rows that have none.
             for key in keys:
-                self._unlink_surely(key)
+                self._files.unlink_surely(key)
             return len(keys)
 
     def _empty(self, name: str) -> int:
         """Remove all entries of one folder, with or without a row."""
-        try:
-            keys, _ = self._listed(name)
-        except OSError as exc:
-            raise StoreError(f"The disk store could not be searched: {exc}") from exc
-        strangers = sum(map(self._unlink_surely, keys - self._index.keys_under(name)))
+        keys = self._files.entries(name)
+        strangers = sum(map(self._files.unlink_surely, keys - self._index.keys_under(name)))
         return strangers + self._remove(self._index.keys_under(name))
-
-    def _listed(self, name: str) -> tuple[set[str], list[str]]:
-        """Give the entries and the temporary files of one folder; all other names are not ours."""
-        try:
-            names = [one.name for one in os.scandir(self._folder / name)]
-        except (FileNotFoundError, NotADirectoryError):
-            return set(), []
-        ours = [one for one in names if one.startswith(name)]
-        return set(filter(KEY.fullmatch, ours)), list(filter(TEMPORARY.fullmatch, ours))
 
     def _sweeping(self) -> Iterator[None]:
         """Give every file a row, drop rows without a file, remove what dead processes left; a step at a time."""
@@ -280,8 +229,8 @@ class DiskKeeper:
         yield
         # In an order of its own, so that several processes that begin at once share the work.
         for name in random.sample(FOLDERS, len(FOLDERS)):
-            keys, temporary = self._listed(name)
-            self._clean(name, temporary)
+            keys, temporary = self._files.listed(name)
+            self._files.clean(name, temporary, self._clock)
             known = self._index.keys_under(name)
             strangers = sorted(keys - known)
             for at in range(0, len(strangers), ADOPT_STEP):
@@ -295,7 +244,7 @@ class DiskKeeper:
 
     def _labels_of(self, key: str) -> tuple[str, ...] | None:
         try:
-            return look(self._path(key), key).labels
+            return look(self._files.path(key), key).labels
         except (Broken, OSError):
             return None
 
@@ -303,24 +252,12 @@ class DiskKeeper:
         rows = []
         for key in keys:
             try:
-                facts = look(self._path(key), key)
+                facts = look(self._files.path(key), key)
             except Broken:
-                self._unlink(key)
+                self._files.unlink(key)
             except OSError:  # evicted meanwhile, or a link or pipe put there: no reader gets anything from it
                 continue
             else:
-                size = _on_disk(facts.length)
+                size = on_disk(facts.length)
                 rows.append(Row(key=key, size=size, expires_at=facts.expires_at, labels=facts.labels))
         self._index.adopt(rows)
-
-    def _clean(self, name: str, temporary: list[str]) -> None:
-        for one in temporary:
-            path = self._folder / name / one
-            with contextlib.suppress(OSError):
-                # In either direction: with the clock set back, a file from the future would stay until it catches up.
-                if abs(self._clock() - path.stat().st_mtime) > ABANDONED_S:
-                    path.unlink()
-
-
-def _on_disk(length: int) -> int:
-    return -(-length // BLOCK_BYTES) * BLOCK_BYTES

@@ -1,24 +1,29 @@
-"""The tier of a fleet: entries in Redis through aiocache, with a set per label for purges.
+"""The tier of a fleet: entries in Redis through aiocache, with an index per label for purges.
 
-Keys: `<prefix>:entry:<key>` is an envelope, `<prefix>:label:<label>` the set of keys that have the label. One server
-(or its fail-over pair), no cluster: a script touches an entry and its labels at once. A server that evicts may evict
-label sets, and a purge by label then misses their entries; one of everything does not.
+Keys: `<prefix>:entry:<key>` is an envelope, `<prefix>:labels:<label>` the index of a label (see redis_scripts), and
+`<prefix>:revoked:<ticket>` says for a while that a put was given up. One server (or its fail-over pair), no cluster: a
+script touches an entry and its labels at once. A server that evicts may evict indexes, and a purge by label then misses
+their entries; one of everything does not.
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from aiocache.backends.redis import RedisCache  # type: ignore[import-untyped]
 from aiocache.serializers import BaseSerializer  # type: ignore[import-untyped]
 from redis.exceptions import ResponseError
 
-from imgserve.adapters.redis_client import UNHURRIED_S, RedisLink
+from imgserve.adapters.redis_client import UNHURRIED_S, RedisLink, RedisRefusesError
+from imgserve.adapters.stores.redis_doubts import Doubts
 from imgserve.adapters.stores.redis_envelope import BROKEN, Envelope, label_bytes, pack, unpack
+from imgserve.adapters.stores.redis_scripts import DELETE, PURGE, PUT, REVOKE
 from imgserve.ports import EVERYTHING, Selector, Stored, StoreError, never
 
 #: A whole purge. Round trips of it are bounded by UNHURRIED_S, so a hung server is noticed long before.
@@ -27,57 +32,16 @@ PURGE_TIMEOUT_S: Final = 30.0
 CHUNK_KEYS: Final = 500
 #: Keys that one SCAN looks through.
 SCAN_KEYS: Final = 1000
+#: For so long a put that was given up may be under way, in the buffers of a hung server or of a network.
+REVOKED_S: Final = 600
 
-#: Write an entry and its labels at once: in two steps, a purge between them would leave an entry that no label knows.
-#: A set lives as long as the longest of its entries; its life only gets longer.
-#: KEYS entry, label sets; ARGV envelope, key, milliseconds (0 = for ever).
-PUT: Final = """
-local lease = tonumber(ARGV[3])
-for i = 2, #KEYS do
-  local left = redis.call('PTTL', KEYS[i])
-  redis.call('SADD', KEYS[i], ARGV[2])
-  if lease == 0 then
-    redis.call('PERSIST', KEYS[i])
-  elseif left == -2 or (left >= 0 and left < lease) then
-    redis.call('PEXPIRE', KEYS[i], lease)
-  end
-end
-if lease == 0 then
-  redis.call('SET', KEYS[1], ARGV[1])
-else
-  redis.call('SET', KEYS[1], ARGV[1], 'PX', lease)
-end
-return 1
-"""
 
-#: Empty label sets: an entry that still has the label goes, one that was replaced by another without it stays. Reads
-#: the head of an envelope as redis_envelope writes it. Gives how many entries went, and how many sets are done.
-#: KEYS label sets; ARGV what entries begin with, length of what sets begin with, keys to look at.
-PURGE: Final = """
-local left, gone = tonumber(ARGV[3]), 0
-local function has(entry, label)
-  local start = redis.pcall('GETRANGE', entry, 0, 11)
-  if type(start) ~= 'string' or #start < 12 then return false end
-  local head = redis.call('GETRANGE', entry, 12, 11 + struct.unpack('>I4', start, 9))
-  local place, field = 13, nil
-  while place + 3 <= #head do
-    local bytes = struct.unpack('>I4', head, place)
-    field, place = string.sub(head, place + 4, place + 3 + bytes), place + 4 + bytes
-    if field == label then return true end
-  end
-  return false
-end
-for i, set in ipairs(KEYS) do
-  if left <= 0 then return {gone, i - 1} end
-  local label = string.sub(set, tonumber(ARGV[2]) + 1)
-  for _, key in ipairs(redis.call('SPOP', set, left)) do
-    left = left - 1
-    if has(ARGV[1] .. key, label) then gone = gone + redis.call('UNLINK', ARGV[1] .. key) end
-  end
-  if redis.call('EXISTS', set) == 1 then return {gone, i - 1} end
-end
-return {gone, #KEYS}
-"""
+@dataclass(frozen=True, slots=True)
+class _Put:
+    """An entry on its way, with the name by which it can be revoked."""
+
+    envelope: Envelope
+    ticket: str
 
 
 class _EnvelopeSerializer(BaseSerializer):  # type: ignore[misc]
@@ -85,8 +49,8 @@ class _EnvelopeSerializer(BaseSerializer):  # type: ignore[misc]
 
     DEFAULT_ENCODING = None
 
-    def dumps(self, value: Envelope) -> tuple[Envelope, bytes]:
-        return value, pack(value)
+    def dumps(self, value: _Put) -> tuple[_Put, bytes]:
+        return value, pack(value.envelope)
 
     def loads(self, value: bytes | None) -> Envelope | None:
         return None if value is None else unpack(value)
@@ -104,14 +68,33 @@ class _EntryCache(RedisCache):  # type: ignore[misc]
             timeout=None,
             connection_pool_class=lambda **_: link.pool,
         )
-        self._label_start = f"{prefix}:label:".encode()
+        self._names = _Names(prefix)
 
-    async def _set(self, key: str, value: tuple[Envelope, bytes], ttl: float | None = None, **_: Any) -> bool:
-        envelope, packed = value
-        sets = [self._label_start + label_bytes(label) for label in dict.fromkeys(envelope.stored.labels)]
+    async def _set(self, key: str, value: tuple[_Put, bytes], ttl: float | None = None, **_: Any) -> bool:
+        put, packed = value
+        labels = dict.fromkeys(put.envelope.stored.labels)
+        names = [key, self._names.revoked(put.ticket), *map(self._names.index, labels)]
         lease_ms = 0 if ttl is None else max(1, int(ttl * 1000))
-        await self.client.eval(PUT, 1 + len(sets), key, *sets, packed, envelope.key, lease_ms)
-        return True
+        begin = self._names.indexes
+        return bool(await self.client.eval(PUT, len(names), *names, packed, put.envelope.key, lease_ms, begin))
+
+
+class _Names:
+    """The names of keys in Redis."""
+
+    def __init__(self, prefix: str) -> None:
+        self.entries = f"{prefix}:entry:".encode()
+        self.indexes = f"{prefix}:labels:".encode()
+        self._revoked = f"{prefix}:revoked:".encode()
+
+    def entry(self, key: str) -> bytes:
+        return self.entries + key.encode()
+
+    def index(self, label: str) -> bytes:
+        return self.indexes + label_bytes(label)
+
+    def revoked(self, ticket: str) -> bytes:
+        return self._revoked + ticket.encode()
 
 
 class RedisStore:
@@ -130,8 +113,10 @@ class RedisStore:
     ) -> None:
         self._link = RedisLink(url)
         self._entries = _EntryCache(self._link, prefix)
-        self._entry_start = f"{prefix}:entry:".encode()
-        self._label_start = f"{prefix}:label:".encode()
+        self._names = _Names(prefix)
+        self._doubts = Doubts(self._take_back)
+        self._puts: set[asyncio.Task[bool]] = set()
+        self._closing = False
         self._timeout_s = timeout_s
         self._purge_timeout_s = purge_timeout_s
         self._max_entry_bytes = max_entry_bytes
@@ -154,14 +139,23 @@ class RedisStore:
         if ttl_s is not None and ttl_s <= 0:
             await self.delete(key)
             return True
-        # Not tried while Redis counts as broken: what a hung server does not read, this process would keep in memory.
-        async with self._link.asking(max(UNHURRIED_S, self._timeout_s), when_broken="refuse"):
-            await self._entries.set(key, Envelope(key, stored), ttl=ttl_s)
-        return True
+        if self._closing:
+            raise StoreError("The Redis store is closed.")
+        # In a task of its own: whoever leaves, what was written is looked at again.
+        writing = asyncio.create_task(self._put(key, stored, ttl_s, unless))
+        self._puts.add(writing)
+        writing.add_done_callback(self._written)
+        return await asyncio.shield(writing)
 
     async def delete(self, key: str) -> None:
-        async with self._link.asking(self._timeout_s):
-            await self._entries.delete(key)
+        try:
+            async with self._link.asking(self._timeout_s):
+                await self._forget(key)
+        except RedisRefusesError:
+            raise
+        except StoreError:
+            self._doubts.add(key)
+            raise
 
     async def purge(self, selector: Selector) -> int:
         try:
@@ -171,31 +165,74 @@ class RedisStore:
             raise StoreError(f"The purge in Redis took longer than {self._purge_timeout_s} s.") from exc
 
     async def close(self) -> None:
+        self._closing = True
+        if self._puts:
+            await asyncio.wait(self._puts)
+        await self._doubts.close()
         await self._link.close()
 
+    async def _put(self, key: str, stored: Stored, ttl_s: float | None, unless: Callable[[], bool]) -> bool:
+        ticket, sent = secrets.token_hex(8), False
+        try:
+            # Not while Redis counts as broken: what a hung server does not read, this process would keep in memory.
+            async with self._link.asking(max(UNHURRIED_S, self._timeout_s), when_broken="refuse"):
+                sent = True
+                await self._entries.set(key, _Put(Envelope(key, stored), ticket), ttl=ttl_s)
+        except RedisRefusesError:
+            raise
+        except StoreError:
+            if sent:
+                self._doubts.add(key, ticket)
+            raise
+        if not unless():
+            return True
+        # A purge was told of while it was written, and may have gone through Redis before it.
+        try:
+            await self._take_back(key, ticket)
+        except StoreError:
+            self._doubts.add(key, ticket)
+            raise
+        return False
+
+    def _written(self, writing: asyncio.Task[bool]) -> None:
+        self._puts.discard(writing)
+        if not writing.cancelled():
+            writing.exception()  # else asyncio logs it where nobody waits any more
+
+    async def _take_back(self, key: str, ticket: str | None) -> None:
+        async with self._link.asking(max(UNHURRIED_S, self._timeout_s), when_broken="insist"):
+            await (self._forget(key) if ticket is None else self._revoke(key, ticket))
+
+    async def _forget(self, key: str) -> None:
+        await self._link.client.eval(DELETE, 1, self._names.entry(key), key, self._names.indexes)
+
+    async def _revoke(self, key: str, ticket: str) -> None:
+        names = self._names.entry(key), self._names.revoked(ticket)
+        await self._link.client.eval(REVOKE, len(names), *names, key, self._names.indexes, REVOKED_S * 1000)
+
     async def _purge(self, selector: Selector) -> int:
-        wanted = self._label_start + label_bytes(selector.label)
+        wanted = self._names.index(selector.label)
         if not selector.prefix:
             return await self._empty([wanted])
         gone = 0
         if selector == EVERYTHING:
-            async for entries in self._scan(self._entry_start):
+            async for entries in self._scan(self._names.entries):
                 async with self._link.asking(UNHURRIED_S, when_broken="insist"):
                     gone += int(await self._link.client.unlink(*entries))
-        # Sets last, and through the script: it deletes, with its membership, what was put in the meantime.
-        async for sets in self._scan(wanted):
-            gone += await self._empty(sets)
+        # Indexes last, and through the script: it deletes, with its membership, what was put in the meantime.
+        async for indexes in self._scan(wanted):
+            gone += await self._empty(indexes)
         return gone
 
-    async def _empty(self, sets: Sequence[bytes]) -> int:
+    async def _empty(self, indexes: Sequence[bytes]) -> int:
         gone = 0
-        while sets:
+        while indexes:
             async with self._link.asking(UNHURRIED_S, when_broken="insist"):
                 went, done = await self._link.client.eval(
-                    PURGE, len(sets), *sets, self._entry_start, len(self._label_start), CHUNK_KEYS
+                    PURGE, len(indexes), *indexes, self._names.entries, self._names.indexes, CHUNK_KEYS
                 )
             gone += went
-            sets = sets[done:]
+            indexes = indexes[done:]
         return gone
 
     async def _scan(self, start: bytes) -> AsyncIterator[list[bytes]]:

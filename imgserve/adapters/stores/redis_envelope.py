@@ -3,7 +3,7 @@
     magic and version (8 bytes) | length of head (4) | head | meta | body | digest (16)
     head = expiry as a double (8) | length of meta (4) | key, then labels, each with its length before it (4)
 
-Numbers are big-endian. The purge script in stores.redis reads the head too: change both, and the version.
+Numbers are big-endian. The scripts in redis_scripts read the head too: change both, and the version.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from typing import Final
 
 from imgserve.ports import Stored
 
-MAGIC: Final = b"imgserv\x01"
+#: Version 1 had its labels in other keys, where no purge of ours would find its entries.
+MAGIC: Final = b"imgserv\x02"
 DIGEST_BYTES: Final = 16
 _START: Final = struct.Struct(">8sI")
 _FACTS: Final = struct.Struct(">dI")

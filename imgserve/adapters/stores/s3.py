@@ -6,6 +6,7 @@ Import this module only where S3 is enabled: boto3 takes about 0.2 s and 25 MB.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -16,7 +17,7 @@ from typing import Final, TypeVar
 
 from imgserve.adapters.s3_client import S3Account, S3Limits
 from imgserve.adapters.stores.s3_breaker import Breaker
-from imgserve.adapters.stores.s3_bucket import S3Bucket
+from imgserve.adapters.stores.s3_bucket import NotDoneError, S3Bucket
 from imgserve.adapters.stores.s3_envelope import pack, read_head, unpack
 from imgserve.adapters.stores.s3_names import Names
 from imgserve.ports import EVERYTHING, Selector, Stored, StoreError, never
@@ -39,7 +40,13 @@ _MAX_PUTS: Final = 8
 _MAX_PURGE_READS: Final = 4
 #: No put takes so long, and no two clocks differ so much: the result of an older index object is written, if ever.
 _PUT_SURELY_ENDED_S: Final = 600
+#: After a put that failed, S3 may yet carry it out; it is looked at again so much later.
+_DOUBT_S: Final = 1.0
+#: Pauses before what was purged while it was put is removed, as often as that fails.
+_TAKE_BACK_PAUSES_S: Final = (0.0, 1.0, 4.0)
 _CLOSED: Final = "The S3 store is closed."
+
+_LOG = logging.getLogger(__name__)
 
 
 class S3Store:
@@ -71,6 +78,7 @@ class S3Store:
         )
         self._names = Names(prefix)
         self._bucket = S3Bucket(account, limits, bucket=bucket)
+        self._where = account.where
         self._timeout_s = timeout_s
         self._max_bytes = max_bytes
         self._page_size = page_size
@@ -87,13 +95,13 @@ class S3Store:
         return await self._tried(self._run(job), self._timeout_s)
 
     async def put(self, key: str, stored: Stored, *, unless: Callable[[], bool] = never) -> bool:
-        if stored.size > self._max_bytes or unless():
+        if stored.size > self._max_bytes:
             return False
         self._refuse_if_closed()
         await self._puts.acquire()  # to wait for other puts is no failure of S3
         try:
             self._breaker.enter()
-            writing = self._run(partial(self._put, key, stored))
+            writing = self._run(partial(self._put, key, stored, unless))
         except StoreError:
             self._puts.release()
             raise
@@ -101,8 +109,8 @@ class S3Store:
         return await self._tried(asyncio.shield(writing), _WORK_TIMEOUT_S)
 
     async def delete(self, key: str) -> None:
+        """See ports.Store. Tried, as a purge, even while the breaker refuses others."""
         self._refuse_if_closed()
-        self._breaker.enter()
         job = partial(self._bucket.remove, [self._names.result(key)])  # purges know that index objects may lead nowhere
         await self._tried(self._run(job), _WORK_TIMEOUT_S)
 
@@ -137,7 +145,7 @@ class S3Store:
     async def _tried(self, attempt: Awaitable[T], timeout_s: float) -> T:
         """Await an attempt within its time, and let the breaker know how it ends."""
         try:
-            result = await _within(timeout_s, attempt)
+            result = await self._within(timeout_s, attempt)
         except StoreError:
             self._breaker.failed()
             raise
@@ -147,7 +155,14 @@ class S3Store:
     async def _step(self, job: Callable[[], T]) -> T:
         """Do one step of a purge."""
         self._refuse_if_closed()
-        return await _within(_WORK_TIMEOUT_S, self._run(job))
+        return await self._within(_WORK_TIMEOUT_S, self._run(job))
+
+    async def _within(self, timeout_s: float, attempt: Awaitable[T]) -> T:
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await attempt
+        except TimeoutError as exc:
+            raise StoreError(f"S3 at {self._where} did not answer within {timeout_s:g} seconds.") from exc
 
     def _written(self, writing: asyncio.Future[bool]) -> None:
         """A put counts until its thread has ended, whoever still waits for it."""
@@ -220,15 +235,44 @@ class S3Store:
             self._bucket.remove([name])
         return None
 
-    def _put(self, key: str, stored: Stored) -> bool:
+    def _put(self, key: str, stored: Stored, unless: Callable[[], bool]) -> bool:
+        """Write an entry. All of it is here, since whoever waits for it may have left when S3 is done."""
         data = pack(key, stored)
         if len(data) > len(stored.body) + _HEAD_BYTES:
+            return False
+        if unless():
             return False
         put_at = self._now()
         for label in dict.fromkeys(stored.labels):  # before the result, for the same reason as in a purge
             self._bucket.write(self._names.index_entry(label, key, put_at=put_at), b"")
-        self._bucket.write(self._names.result(key), data)
+        if unless():
+            return False
+        try:
+            self._bucket.write(self._names.result(key), data)
+        except NotDoneError:
+            raise
+        except StoreError:
+            time.sleep(_DOUBT_S)
+            if unless():
+                self._take_back(key)
+            raise
+        if unless():
+            self._take_back(key)
+            return False
         return True
+
+    def _take_back(self, key: str) -> None:
+        """Remove what was purged while it was written; insists, as no purge will come again."""
+        for pause_s in _TAKE_BACK_PAUSES_S:
+            time.sleep(pause_s)
+            try:
+                self._bucket.remove([self._names.result(key)])
+            except StoreError as exc:
+                failure = exc
+            else:
+                return
+        _LOG.warning("an entry that was purged may be left in S3: %s", failure)
+        raise failure
 
     def _judge(self, key: str, selector: Selector) -> bool | None:
         """None to leave a result; else it is to go, True as an entry, False as something broken.
@@ -247,11 +291,3 @@ class S3Store:
             if len(data) < max_bytes:
                 break
         return False
-
-
-async def _within(timeout_s: float, attempt: Awaitable[T]) -> T:
-    try:
-        async with asyncio.timeout(timeout_s):
-            return await attempt
-    except TimeoutError as exc:
-        raise StoreError(f"S3 did not answer within {timeout_s:g} seconds.") from exc

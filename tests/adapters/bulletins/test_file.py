@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -199,3 +201,110 @@ async def test_a_place_that_cannot_be_written_is_an_error_of_the_store(tmp_path:
     with pytest.raises(StoreError):
         await bulletin.publish(Selector("tag:a"))
     await bulletin.close()
+
+
+#: Answers as a worker does that asks before every request, whether there is news: one line for each.
+WATCHER = """
+import sys, time
+from pathlib import Path
+from imgserve.adapters.bulletins.file import FileBulletin
+bulletin = FileBulletin(Path(sys.argv[1]))
+while True:
+    print(int(bulletin.changed()), time.monotonic(), flush=True)
+    time.sleep(0.005)
+"""
+
+
+async def test_a_purge_after_the_folder_was_deleted_is_known_to_all_when_it_is_answered(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+    publisher = FileBulletin(folder)
+    watcher = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", WATCHER, str(folder), stdout=asyncio.subprocess.PIPE
+    )
+    assert watcher.stdout is not None
+    assert (await watcher.stdout.readline()).startswith(b"0 ")
+    shutil.rmtree(folder)
+    await publisher.publish(Selector("tag:a"))
+    answered_at = time.monotonic()
+    while True:
+        changed, asked_at = (await watcher.stdout.readline()).split()
+        if float(asked_at) > answered_at:
+            break
+    watcher.kill()
+    await watcher.wait()
+    await publisher.close()
+    assert changed == b"1"
+
+
+@pytest.mark.parametrize("renewed_by", ["a publisher", "a reader", "a new process"])
+async def test_nobody_publishes_to_those_who_have_not_looked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, renewed_by: str
+) -> None:
+    monkeypatch.setattr(file, "LOOK_S", 0.5)
+    publisher, reader, other = (FileBulletin(tmp_path / "a") for _ in range(3))
+    other._look_at = 0.0
+    assert not other.changed(), "it has looked just now"
+    shutil.rmtree(tmp_path / "a")
+    if renewed_by == "a reader":
+        assert await reader.news() == [EVERYTHING]
+    elif renewed_by == "a new process":
+        await FileBulletin(tmp_path / "a").close()
+    await publisher.publish(Selector("tag:a"))
+    assert other.changed()
+    assert await other.news() == [EVERYTHING]
+    started = time.monotonic()
+    await publisher.publish(Selector("tag:b"))
+    assert time.monotonic() - started < file.LOOK_S, "all have looked"
+    assert await other.news() == [Selector("tag:b")]
+    for bulletin in (publisher, reader, other):
+        await bulletin.close()
+
+
+async def test_who_waits_for_others_to_look_keeps_no_reader_waiting(tmp_path: Path) -> None:
+    bulletin = FileBulletin(tmp_path / "a")
+    shutil.rmtree(tmp_path / "a")
+    publishing = asyncio.create_task(bulletin.publish(Selector("tag:a")))
+    while not bulletin.changed():  # noqa: ASYNC110 - it is for being asked
+        await asyncio.sleep(0.001)
+    assert await bulletin.news() == [EVERYTHING]
+    assert not publishing.done()
+    await publishing
+    await bulletin.close()
+
+
+async def test_the_first_purges_in_a_new_folder_wait_for_nobody(tmp_path: Path) -> None:
+    started = time.monotonic()
+    bulletin = FileBulletin(tmp_path / "a")
+    for _ in range(3):
+        await bulletin.publish(Selector("tag:a"))
+    assert time.monotonic() - started < file.LOOK_S
+    await bulletin.close()
+
+
+@pytest.mark.parametrize("busy_us", [0, 20, 50, 100, 200, 1000])
+async def test_a_cancelled_reader_takes_no_news_along(bulletin: FileBulletin, tmp_path: Path, busy_us: int) -> None:
+    other = FileBulletin(tmp_path)
+    for number in range(30):
+        await other.publish(Selector(f"tag:{number}"))
+        reading = asyncio.create_task(bulletin.news())
+        await asyncio.sleep(0)
+        time.sleep(busy_us / 1e6)  # noqa: ASYNC251 - the thread goes on, and the loop does something else
+        reading.cancel()
+        await asyncio.wait([reading])
+        assert reading.cancelled()
+        assert bulletin.changed()
+        assert await bulletin.news() == [Selector(f"tag:{number}")]
+    await other.close()
+
+
+async def test_a_cancelled_reader_takes_no_loss_along(bulletin: FileBulletin, tmp_path: Path) -> None:
+    (tmp_path / "purges.count").unlink()
+    reading = asyncio.create_task(bulletin.news())
+    await asyncio.sleep(0)
+    bulletin._thread.submit(int).result()  # it has read
+    reading.cancel()
+    await asyncio.wait([reading])
+    assert reading.cancelled()
+    assert bulletin.changed()
+    assert await bulletin.news() == [EVERYTHING]
+    assert not bulletin.changed()

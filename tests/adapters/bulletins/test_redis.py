@@ -217,6 +217,38 @@ async def test_who_starts_without_a_server_is_told_everything_when_it_comes(
     await bulletin.close()
 
 
+async def test_who_is_cancelled_while_it_starts_without_a_server_is_told_everything(
+    redis_server: RedisServer,
+) -> None:
+    bulletin = RedisBulletin(redis_server.url, timeout_s=TIMEOUT_S)
+    with redis_server.paused():
+        starting = asyncio.create_task(bulletin.start(within_s=PATIENCE_S))
+        await asyncio.sleep(0)
+        starting.cancel()
+        await asyncio.wait([starting])
+        await bulletin.start(within_s=PATIENCE_S)  # it may go on now, and keep entries
+        assert not bulletin.changed()
+    with redis_server.client() as client:
+        client.xadd(STREAM, {"label": "tag:x", "prefix": 0})
+    assert await news(bulletin) == [EVERYTHING]
+    await bulletin.close()
+
+
+async def test_a_cancelled_reader_takes_no_news_along(redis_server: RedisServer, bulletin: RedisBulletin) -> None:
+    async with opened(redis_server.url) as other:
+        for turns in range(20):
+            await other.publish(ONE)
+            await until(bulletin.changed)
+            reading = asyncio.create_task(bulletin.news())
+            for _ in range(turns % 4):
+                await asyncio.sleep(0)
+            reading.cancel()
+            await asyncio.wait([reading])
+            heard = await bulletin.news() if reading.cancelled() else reading.result()
+            assert heard == [ONE]
+            assert not bulletin.changed()
+
+
 async def test_an_unreadable_message_is_everything(bulletin: RedisBulletin, redis_server: RedisServer) -> None:
     with redis_server.client() as client:
         for fields in ({"text": "?"}, {"label": b"\xff", "prefix": 0}, {"label": "x", "prefix": "maybe"}):
@@ -259,6 +291,8 @@ async def test_a_lost_server_is_logged_once_and_its_return_too(
     caplog.set_level(logging.INFO)
     redis_server.stop()
     await lost(bulletin, caplog)
+    where = f"Redis at 127.0.0.1:{redis_server.port}/0"
+    assert caplog.messages[0].startswith(f"The bulletin cannot be read. {where} cannot be reached (")
     redis_server.start()
     assert await news(bulletin) == [EVERYTHING]
     await until(lambda: len(caplog.messages) > 1)

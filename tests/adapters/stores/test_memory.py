@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import gc
+import sys
 import tracemalloc
 
-from imgserve.adapters.stores.memory import OVERHEAD_BYTES, MemoryStore
+import pytest
+
+from imgserve.adapters.stores.memory import LABEL_BYTES, OVERHEAD_BYTES, MemoryStore
 from imgserve.ports import Selector
 from tests.adapters.stores.contract import entry, key_of
 
-ONE = OVERHEAD_BYTES + entry(b"x" * 1000, "tag:a").size + len("tag:a")
+ONE = OVERHEAD_BYTES + entry(b"x" * 1000, "tag:a").size + LABEL_BYTES + sys.getsizeof("tag:a")
 
 
 def put(store: MemoryStore, name: object) -> bool:
@@ -73,14 +76,21 @@ def test_labels_of_entries_that_left_take_no_memory() -> None:
     assert len(store._labelled) == len(store) <= 20
 
 
-def test_the_overhead_covers_what_an_entry_really_takes() -> None:
+@pytest.mark.parametrize(("entries", "labels"), [(2000, 0), (2000, 2), (44_000, 2), (200, 100), (1, 20_000)])
+def test_what_is_counted_covers_what_entries_really_take(entries: int, labels: int) -> None:
     store = MemoryStore(1 << 30)
     tracemalloc.start()
     gc.collect()
     before = tracemalloc.get_traced_memory()[0]
-    for n in range(2000):
-        store.put_now(key_of(n), entry(bytes(100), f"source:https://example.com/{n}.jpg", "".join(["tag:", str(n)])))
+    for n in range(entries):
+        store.put_now(key_of(n), entry(bytes(100), *(f"source:https://example.com/{n}/{k}.jpg" for k in range(labels))))
     gc.collect()
     taken = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert taken <= store.bytes < 2 * taken
+
+
+def test_an_entry_with_more_labels_than_fit_is_refused() -> None:
+    store = MemoryStore(16 << 20)
+    assert not store.put_now(key_of(1), entry(b"x", *map(str, range(200_000))))
+    assert (len(store), store.bytes, store._labelled) == (0, 0, {})

@@ -7,7 +7,7 @@ import logging
 import os
 import pickle
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,9 @@ from typing import Any
 import pytest
 
 from imgserve.adapters.redis_client import PAUSE_S, UNHURRIED_S
-from imgserve.adapters.stores.redis import CHUNK_KEYS, RedisStore
+from imgserve.adapters.stores.redis import CHUNK_KEYS, RedisStore, _Put
+from imgserve.adapters.stores.redis_envelope import Envelope
+from imgserve.adapters.stores.redis_scripts import SWEPT_KEYS
 from imgserve.ports import EVERYTHING, Selector, Stored, StoreError
 from tests.adapters.redis_server import RedisServer, running_redis
 
@@ -136,7 +138,7 @@ async def test_a_label_lives_as_long_as_the_longest_of_its_entries(
     for key, life in zip((A, B), lives, strict=True):
         await store.put(key, entry("tag:x", expires_at=time.time() + life if life else 0))
     with redis_server.client() as client:
-        left: Any = client.ttl("imgserve:label:tag:x")
+        left: Any = client.ttl("imgserve:labels:tag:x")
     assert left == -1 if at_least == -1 else left >= at_least
 
 
@@ -197,6 +199,108 @@ async def test_a_purge_of_more_than_a_round_trip_takes_all(store: RedisStore, re
     assert await store.purge(Selector("tag:", prefix=True)) == 0
     with redis_server.client() as client:
         assert client.dbsize() == 0
+
+
+async def test_a_label_keeps_what_is_alive_and_not_what_was(store: RedisStore, redis_server: RedisServer) -> None:
+    gone, label = 20 * SWEPT_KEYS, "preset:grid"
+    for number in range(gone):
+        await store.put(f"{number:064x}", entry(label, expires_at=time.time() + 0.3))
+    await store.put(A, entry(label, expires_at=time.time() + 600))
+    with redis_server.client() as client:
+        await until(lambda: len(client.keys("imgserve:entry:*")) == 1)
+        for number in range(20):
+            await store.put(f"{gone + number:064x}", entry(label, expires_at=time.time() + 600))
+        assert client.zcard(f"imgserve:labels:{label}") == 21
+    assert await store.purge(Selector(label)) == 21
+
+
+async def leave_by_replacing(store: RedisStore) -> None:
+    await store.put(A, entry("tag:z"))
+
+
+async def leave_by_deleting(store: RedisStore) -> None:
+    await store.delete(A)
+
+
+async def leave_by_a_purge(store: RedisStore) -> None:
+    await store.purge(Selector("tag:y"))
+
+
+@pytest.mark.parametrize("leave", [leave_by_replacing, leave_by_deleting, leave_by_a_purge])
+async def test_what_leaves_leaves_all_its_labels(
+    store: RedisStore, redis_server: RedisServer, leave: Callable[[RedisStore], Awaitable[None]]
+) -> None:
+    for _ in range(3):
+        await store.put(A, entry("tag:x", "tag:y"))
+        await store.put(B, entry("tag:x"))
+        await leave(store)
+        with redis_server.client() as client:
+            assert client.zrange("imgserve:labels:tag:x", 0, -1) == [B.encode()]
+            assert not client.exists("imgserve:labels:tag:y")
+
+
+async def test_an_entry_purged_while_it_is_written_is_not_kept(store: RedisStore) -> None:
+    answers = iter([False, True])
+    assert not await store.put(A, entry("tag:x"), unless=lambda: next(answers))
+    assert await store.get(A) is None
+
+
+async def test_a_put_whose_caller_leaves_asks_again_after_it(store: RedisStore) -> None:
+    asked: list[bool] = []
+
+    def unless() -> bool:
+        asked.append(bool(asked))
+        return asked[-1]
+
+    putting = asyncio.create_task(store.put(A, entry("tag:x"), unless=unless))
+    await asyncio.sleep(0)
+    putting.cancel()
+    await asyncio.wait([putting])
+    await until(lambda: len(asked) == 2)
+    await store.close()
+    assert putting.cancelled()
+
+
+async def test_a_put_that_a_hung_server_carries_out_late_is_taken_back(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    await store.get(A)
+    with redis_server.paused():
+        await refused(store.put(A, entry("tag:x", body=bytes(1 << 20))))
+    await until_recovered(store)
+    with redis_server.client() as client:
+        await until(lambda: bool(client.keys("imgserve:revoked:*")))
+    assert await store.get(A) is None
+
+
+async def test_a_put_that_arrives_after_it_was_taken_back_is_refused(
+    store: RedisStore, redis_server: RedisServer
+) -> None:
+    await store._revoke(A, "ticket")
+    assert not await store._entries.set(A, _Put(Envelope(A, entry("tag:x")), "ticket"))
+    assert await store.get(A) is None
+    assert await store._entries.set(A, _Put(Envelope(A, entry("tag:x")), "another"))
+    assert await store.get(A) is not None
+
+
+async def test_what_a_hung_server_was_to_delete_goes_when_it_is_back(
+    hurried: RedisStore, redis_server: RedisServer
+) -> None:
+    await hurried.put(A, entry("tag:x"))
+    with redis_server.paused():
+        assert await refused(hurried.delete(A)) < TIMEOUT_S + GRACE_S
+    with redis_server.client() as client:
+        await until(lambda: client.dbsize() == 0)
+
+
+async def test_what_could_not_be_taken_back_before_the_end_is_told(
+    store: RedisStore, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    await store.put(A, entry())
+    redis_server.stop()
+    await refused(store.delete(A))
+    await store.close()
+    assert "1 entries may be left in Redis" in caplog.text
 
 
 async def test_no_race_of_put_and_purge_leaves_an_entry_that_no_label_knows(store: RedisStore) -> None:
@@ -305,7 +409,7 @@ async def test_a_hung_server_is_an_error_within_the_time(
     if connected:
         await hurried.put(A, entry())
     with redis_server.paused():
-        took_s = await asyncio.gather(*(refused(hurried.get(A)) for _ in range(30)), refused(hurried.delete(A)))
+        took_s = await asyncio.gather(*(refused(hurried.get(A)) for _ in range(30)), refused(hurried.delete(B)))
         assert TIMEOUT_S * 0.9 < max(took_s) < TIMEOUT_S + GRACE_S
         assert await refused(hurried.get(A)) < TIMEOUT_S / 2
         assert await refused(hurried.put(A, entry(body=bytes(1 << 20)))) < TIMEOUT_S / 2

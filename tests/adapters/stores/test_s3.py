@@ -8,15 +8,18 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
 
 from imgserve.adapters.s3_client import S3Account
+from imgserve.adapters.stores import s3
 from imgserve.adapters.stores.s3 import S3Store
 from imgserve.adapters.stores.s3_breaker import MAX_FAILURES
+from imgserve.adapters.stores.s3_bucket import S3Bucket
 from imgserve.ports import EVERYTHING, Selector, Stored, StoreError
 from tests.adapters.sources.conftest import Asked, Web, listening, reply
 from tests.running import free_port
@@ -261,6 +264,116 @@ async def test_the_index_is_written_first_and_a_result_without_it_never(web: Web
     await store.close()
 
 
+class SlowBucket(S3Bucket):
+    """Objects in a dict, written when the test lets them be."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, bytes] = {}
+        self.writing = threading.Semaphore(0)
+        self.let = threading.Event()
+        self.failures_of_writes: list[StoreError] = []
+        self.failures_of_removes: list[StoreError] = []
+
+    def read(self, name: str, *, max_bytes: int, deadline_s: float, only_first: bool = False) -> bytes | None:
+        return self.objects.get(name)
+
+    def write(self, name: str, data: bytes) -> None:
+        self.writing.release()
+        assert self.let.wait(10)
+        self.objects[name] = data
+        if self.failures_of_writes and "/results/" in name:
+            raise self.failures_of_writes.pop()
+
+    def remove(self, names: Sequence[str]) -> None:
+        if self.failures_of_removes:
+            raise self.failures_of_removes.pop()
+        for name in names:
+            self.objects.pop(name, None)
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.fixture
+async def slow() -> AsyncIterator[tuple[S3Store, SlowBucket]]:
+    store, bucket = store_at("http://unused"), SlowBucket()
+    store._bucket = bucket
+    yield store, bucket
+    await store.close()
+
+
+async def test_a_put_given_up_by_its_caller_asks_when_s3_is_done(
+    slow: tuple[S3Store, SlowBucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, bucket = slow
+    monkeypatch.setattr(s3, "_WORK_TIMEOUT_S", 0.1)
+    purged = threading.Event()
+    with pytest.raises(StoreError, match="did not answer within"):
+        await store.put(KEY, labelled(), unless=purged.is_set)
+    purged.set()
+    bucket.let.set()
+    monkeypatch.undo()
+    await store.close()
+    assert bucket.writing.acquire(blocking=False), "it was written"
+    assert bucket.objects == {}
+
+
+async def test_a_put_that_waited_for_others_asks_when_its_turn_comes(slow: tuple[S3Store, SlowBucket]) -> None:
+    store, bucket = slow
+    purged = threading.Event()
+    first = [asyncio.create_task(store.put(key_of(number), labelled())) for number in range(s3._MAX_PUTS)]
+    for _ in first:
+        await asyncio.to_thread(bucket.writing.acquire)
+    last = asyncio.create_task(store.put(key_of(99), labelled("tag:a"), unless=purged.is_set))
+    await asyncio.sleep(0)
+    purged.set()
+    bucket.let.set()
+    assert await asyncio.gather(*first) == [True] * len(first)
+    assert not await last
+    assert not bucket.writing.acquire(blocking=False)
+    assert len(bucket.objects) == len(first)
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+async def test_what_was_purged_while_it_was_put_is_removed_insistently(
+    slow: tuple[S3Store, SlowBucket], monkeypatch: pytest.MonkeyPatch, failures: int
+) -> None:
+    monkeypatch.setattr(s3, "_TAKE_BACK_PAUSES_S", (0.0, 0.0, 0.0))
+    store, bucket = slow
+    bucket.let.set()
+    bucket.failures_of_removes = [StoreError("busy")] * failures
+    answers = iter([False, False, True])
+    assert not await store.put(KEY, labelled(), unless=lambda: next(answers))
+    assert bucket.objects == {}
+
+
+async def test_what_could_not_be_removed_is_told(
+    slow: tuple[S3Store, SlowBucket], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(s3, "_TAKE_BACK_PAUSES_S", (0.0, 0.0))
+    store, bucket = slow
+    bucket.let.set()
+    bucket.failures_of_removes = [StoreError("broken")] * 2
+    answers = iter([False, False, True])
+    with pytest.raises(StoreError, match="broken"):
+        await store.put(KEY, labelled(), unless=lambda: next(answers))
+    assert "may be left in S3: broken" in caplog.text
+
+
+async def test_a_put_that_failed_and_was_yet_carried_out_is_removed_if_purged(
+    slow: tuple[S3Store, SlowBucket], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(s3, "_DOUBT_S", 0.0)
+    store, bucket = slow
+    bucket.let.set()
+    for purged, left in ((False, 1), (True, 0)):
+        bucket.failures_of_writes = [StoreError("timed out")]
+        answers = iter([False, False, purged])
+        with pytest.raises(StoreError, match="timed out"):
+            await store.put(KEY, labelled(), unless=lambda: next(answers))  # noqa: B023 - done before the next turn
+        assert len(bucket.objects) == left
+
+
 async def test_closing_waits_for_a_put(s3_account: S3Account, results_bucket: Any, aws: None) -> None:
     tier = Tier(s3_account, results_bucket)
     puts = [asyncio.ensure_future(tier.store.put(key_of(number), labelled("a"))) for number in range(20)]
@@ -299,6 +412,8 @@ async def test_misses_are_no_failures(tier: Tier) -> None:
 
 async def test_a_missing_bucket_is_an_error_for_everything(s3_endpoint: str, results_bucket: Any, aws: None) -> None:
     store = store_at(s3_endpoint, bucket="no-such-bucket")
+    with pytest.raises(StoreError, match=f'S3: there is no bucket "no-such-bucket" at {s3_endpoint} '):
+        await store.get(KEY)
     with pytest.raises(StoreError, match="NoSuchBucket"):
         await store.get(KEY)
     with pytest.raises(StoreError, match="NoSuchBucket"):
@@ -316,11 +431,17 @@ async def test_a_bucket_that_cannot_be_one_is_an_error(s3_endpoint: str, aws: No
     await store.close()
 
 
+def test_messages_name_the_storage_without_what_is_secret() -> None:
+    account = S3Account(endpoint="https://user:secret@storage.example:9000/s3?token=secret")
+    assert account.where == "https://storage.example:9000/s3"
+    assert S3Account(region="eu-west-1").where == "AWS (eu-west-1)"
+
+
 async def test_no_credentials_are_an_error(web: Web, aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     store = store_at(web.url(""))
-    with pytest.raises(StoreError, match="credentials"):
+    with pytest.raises(StoreError, match=r"S3: no credentials \(AWS_ACCESS_KEY_ID"):
         await store.get(KEY)
     assert web.asked == []
     await store.close()
@@ -367,7 +488,7 @@ async def test_a_storage_that_stalls_is_an_error_in_time(web: Web, aws: None, ha
     await store.close()
 
 
-async def test_a_storage_that_refuses_is_an_error_and_left_alone_but_for_purges(web: Web, aws: None) -> None:
+async def test_a_storage_that_refuses_is_left_alone_but_for_purges_and_deletions(web: Web, aws: None) -> None:
     web.routes[result_path(KEY)] = reply(403)
     store = store_at(web.url(""))
     for _ in range(MAX_FAILURES):
@@ -379,13 +500,17 @@ async def test_a_storage_that_refuses_is_an_error_and_left_alone_but_for_purges(
     assert len(web.asked) == asked
     web.routes["/results"] = reply(200, b"<ListBucketResult></ListBucketResult>")
     assert await store.purge(Selector("a")) == 0
+    with pytest.raises(StoreError, match="left alone"):
+        await store.get(KEY)
+    with pytest.raises(StoreError, match="403"):
+        await store.delete(KEY)
     await store.close()
 
 
 async def test_a_server_that_does_not_speak_s3_is_an_error(web: Web, aws: None) -> None:
     web.routes["/results"] = reply(200, b"<html>Welcome!<br></html>")
     store = store_at(web.url(""))
-    with pytest.raises(StoreError, match="S3 answered"):
+    with pytest.raises(StoreError, match=r"S3 at http://127\.0\.0\.1:\d+ answered"):
         await store.purge(Selector("a"))
     await store.close()
 
