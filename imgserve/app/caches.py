@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from imgserve.adapters.bulletins.file import FileBulletin
 from imgserve.adapters.locks.file import FileLocks
@@ -20,6 +20,9 @@ from imgserve.service.results import ResultCache
 from imgserve.service.source_cache import SourceCache
 from imgserve.service.tiers import Tiers
 from imgserve.settings import Settings
+
+if TYPE_CHECKING:
+    from imgserve.adapters.bulletins.redis import RedisBulletin
 
 #: Schemes whose sources are as near as a cache would be.
 NEAR: Final = ("local",)
@@ -69,8 +72,9 @@ def build_caches(settings: Settings) -> Caches:
         folder = cache_folder(settings)
     except ConfigError as wrong:
         raise ConfigError(cache_problems(settings)) from wrong
+    fleet = _bulletin(settings)
     results = Tiers(
-        _stores(settings, folder),
+        _stores(settings, folder, fleet),
         memory=MemoryStore(cache.memory_cache_size) if "memory" in cache.cache else None,
         fleet=("redis", "s3"),
         slow=("s3",),
@@ -79,14 +83,10 @@ def build_caches(settings: Settings) -> Caches:
         [DiskStore(folder / "sources", cache.source_cache_size, name="sources")] if cache.source_cache_size else []
     )
     locks: list[Locks] = [FileLocks(folder / "locks")]
-    fleet: FleetBulletin | None = None
     if "redis" in cache.cache:
-        from imgserve.adapters.bulletins.redis import RedisBulletin
         from imgserve.adapters.locks.redis import RedisLocks
 
-        # Its URL was tried with the store.
         locks.append(RedisLocks(cache.redis_url, timeout_s=cache.redis_timeout, lease_s=cache.lock_lease))
-        fleet = RedisBulletin(cache.redis_url, timeout_s=cache.redis_timeout)
     return _caches(
         rules,
         negatives,
@@ -132,14 +132,27 @@ def _caches(
     )
 
 
-def _stores(settings: Settings, folder: Path) -> list[Store]:
+def _bulletin(settings: Settings) -> RedisBulletin | None:
+    """Make what tells a fleet of purges; raises ConfigError."""
+    cache = settings.cache
+    if "redis" not in cache.cache:
+        return None
+    from imgserve.adapters.bulletins.redis import RedisBulletin
+
+    try:
+        return RedisBulletin(cache.redis_url, timeout_s=cache.redis_timeout)
+    except ValueError as wrong:
+        raise ConfigError([f"IMGSERVE_REDIS_URL: {wrong}"]) from wrong
+
+
+def _stores(settings: Settings, folder: Path, bulletin: RedisBulletin | None = None) -> list[Store]:
     """Make the tiers below memory; raises ConfigError with every mistake."""
     made: list[Store] = []
     problems: list[str] = []
     for tier in settings.cache.cache:
         if tier != "memory":
             try:
-                made.append(make_store(tier, settings, folder))
+                made.append(make_store(tier, settings, folder, bulletin))
             except ConfigError as wrong:
                 problems += wrong.problems
     if problems:
@@ -147,8 +160,11 @@ def _stores(settings: Settings, folder: Path) -> list[Store]:
     return made
 
 
-def make_store(tier: str, settings: Settings, folder: Path) -> Store:
-    """Make one of the tiers below memory; what needs a library of its own loads it only then. Raises ConfigError."""
+def make_store(tier: str, settings: Settings, folder: Path, bulletin: RedisBulletin | None = None) -> Store:
+    """Make one of the tiers below memory; what needs a library of its own loads it only then. Raises ConfigError.
+
+    With `bulletin`, Redis is given nothing before the last purge was heard of.
+    """
     cache = settings.cache
     if tier == "disk":
         return DiskStore(folder / "results", cache.disk_cache_size)
@@ -157,7 +173,12 @@ def make_store(tier: str, settings: Settings, folder: Path) -> Store:
     from imgserve.adapters.stores.redis import RedisStore
 
     try:
-        return RedisStore(cache.redis_url, timeout_s=cache.redis_timeout, max_entry_bytes=cache.redis_max_entry_size)
+        return RedisStore(
+            cache.redis_url,
+            timeout_s=cache.redis_timeout,
+            max_entry_bytes=cache.redis_max_entry_size,
+            heard=bulletin,
+        )
     except ValueError as wrong:
         raise ConfigError([f"IMGSERVE_REDIS_URL: {wrong}"]) from wrong
 

@@ -42,7 +42,7 @@ class RedisBulletin:
         self._link = RedisLink(url, connections=2)
         self._pool = make_pool(url, connections=1)
         self._reader = Redis(connection_pool=self._pool)
-        self._stream = f"{prefix}:bulletin"
+        self.stream = f"{prefix}:bulletin"
         self._timeout_s = timeout_s
         self._task: asyncio.Task[None] | None = None
         self._moved = asyncio.Condition()
@@ -71,11 +71,15 @@ class RedisBulletin:
         label = selector.label.encode("utf-8", "surrogatepass")
         async with self._link.asking(max(UNHURRIED_S, self._timeout_s), when_broken="insist"):
             written: Any = await self._link.client.xadd(
-                self._stream, {_LABEL: label, _PREFIX: int(selector.prefix)}, maxlen=KEPT_MESSAGES, approximate=True
+                self.stream, {_LABEL: label, _PREFIX: int(selector.prefix)}, maxlen=KEPT_MESSAGES, approximate=True
             )
         # This process must know when the purge is answered, though its own connection for reading may be down.
         if not await self._reaches(_place(written), self._timeout_s):
             self._tell([selector])
+
+    def heard(self) -> str:
+        """Give the last message that was read, as Redis names it."""
+        return _text(self._place or (0, 0))
 
     def changed(self) -> bool:
         return self._changed
@@ -129,7 +133,7 @@ class RedisBulletin:
         before = self._place or (0, 0)
         async with asyncio.timeout(BLOCK_S + UNHURRIED_S):
             reply: Any = await self._reader.xread(
-                {self._stream: _text(before)}, count=KEPT_MESSAGES, block=round(BLOCK_S * 1000)
+                {self.stream: _text(before)}, count=KEPT_MESSAGES, block=round(BLOCK_S * 1000)
             )
             messages = reply[0][1] if reply else []
             if messages:
@@ -140,15 +144,15 @@ class RedisBulletin:
 
     async def _count_anew(self, *, missed: bool) -> None:
         """Take the end of the stream for the place; an empty one is given a mark, to know it by later."""
-        last: Any = await self._reader.xrevrange(self._stream, count=1)
-        identity: Any = last[0][0] if last else await self._reader.xadd(self._stream, {_MARK: b""})
+        last: Any = await self._reader.xrevrange(self.stream, count=1)
+        identity: Any = last[0][0] if last else await self._reader.xadd(self.stream, {_MARK: b""})
         if missed:
             self._tell([EVERYTHING])
         await self._move(_place(identity))
 
     async def _remembers(self, place: Place) -> bool:
         """Tell whether the stream has this message: it is trimmed from its old end, so then it has all after it."""
-        return bool(await self._reader.xrange(self._stream, _text(place), _text(place), count=1))
+        return bool(await self._reader.xrange(self.stream, _text(place), _text(place), count=1))
 
     async def _server_id(self) -> bytes:
         """Identify the server process: one that was started again may have lost its last second of messages."""

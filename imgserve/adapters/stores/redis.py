@@ -14,7 +14,7 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from aiocache.backends.redis import RedisCache  # type: ignore[import-untyped]
 from aiocache.serializers import BaseSerializer  # type: ignore[import-untyped]
@@ -34,6 +34,14 @@ CHUNK_KEYS: Final = 500
 SCAN_KEYS: Final = 1000
 #: For so long a put that was given up may be under way, in the buffers of a hung server or of a network.
 REVOKED_S: Final = 600
+
+
+class Heard(Protocol):
+    """How far a process has heard of purges, see bulletins.redis."""
+
+    stream: str
+
+    def heard(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +67,7 @@ class _EnvelopeSerializer(BaseSerializer):  # type: ignore[misc]
 class _EntryCache(RedisCache):  # type: ignore[misc]
     """aiocache's Redis backend whose `set` writes the labels of an entry with it."""
 
-    def __init__(self, link: RedisLink, prefix: str) -> None:
+    def __init__(self, link: RedisLink, prefix: str, heard: Heard | None) -> None:
         # It would build a pool of its own from host and port, so no TLS, user or socket; this one is given it ready.
         # No time-out here: its wait_for makes a task for every operation, and `asking` bounds the whole.
         super().__init__(
@@ -69,14 +77,16 @@ class _EntryCache(RedisCache):  # type: ignore[misc]
             connection_pool_class=lambda **_: link.pool,
         )
         self._names = _Names(prefix)
+        self._heard = heard
 
     async def _set(self, key: str, value: tuple[_Put, bytes], ttl: float | None = None, **_: Any) -> bool:
         put, packed = value
         labels = dict.fromkeys(put.envelope.stored.labels)
-        names = [key, self._names.revoked(put.ticket), *map(self._names.index, labels)]
+        stream, heard = ("", "") if self._heard is None else (self._heard.stream, self._heard.heard())
+        names = [key, self._names.revoked(put.ticket), stream, *map(self._names.index, labels)]
         lease_ms = 0 if ttl is None else max(1, int(ttl * 1000))
         begin = self._names.indexes
-        return bool(await self.client.eval(PUT, len(names), *names, packed, put.envelope.key, lease_ms, begin))
+        return bool(await self.client.eval(PUT, len(names), *names, packed, put.envelope.key, lease_ms, begin, heard))
 
 
 class _Names:
@@ -110,9 +120,11 @@ class RedisStore:
         max_entry_bytes: int,
         prefix: str = "imgserve",
         purge_timeout_s: float = PURGE_TIMEOUT_S,
+        heard: Heard | None = None,
     ) -> None:
+        """With `heard`, nothing is put by a process that has not heard of the last purge."""
         self._link = RedisLink(url)
-        self._entries = _EntryCache(self._link, prefix)
+        self._entries = _EntryCache(self._link, prefix, heard)
         self._names = _Names(prefix)
         self._doubts = Doubts(self._take_back)
         self._puts: set[asyncio.Task[bool]] = set()
@@ -177,7 +189,8 @@ class RedisStore:
             # Not while Redis counts as broken: what a hung server does not read, this process would keep in memory.
             async with self._link.asking(max(UNHURRIED_S, self._timeout_s), when_broken="refuse"):
                 sent = True
-                await self._entries.set(key, _Put(Envelope(key, stored), ticket), ttl=ttl_s)
+                if not await self._entries.set(key, _Put(Envelope(key, stored), ticket), ttl=ttl_s):
+                    return False
         except RedisRefusesError:
             raise
         except StoreError:

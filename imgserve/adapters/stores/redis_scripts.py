@@ -33,14 +33,20 @@ end
 """
 
 #: Write an entry and its labels at once: in two steps, a purge between them would leave an entry that no label knows.
-#: KEYS entry, revocation, indexes; ARGV envelope, key, milliseconds to live (0 = for ever), what indexes begin with.
+#: Refused while the process that asks has not heard the last purge, which may be about what is put and was here before.
+#: KEYS entry, revocation, bulletin, indexes; ARGV envelope, key, milliseconds to live (0 = for ever), what indexes
+#: begin with, the bulletin's last message as far as it is known ("" = there is no bulletin).
 PUT: Final = f"""{_LABELS}
 if redis.call('EXISTS', KEYS[2]) == 1 then return 0 end
+if ARGV[5] ~= '' then
+  local last = redis.call('XREVRANGE', KEYS[3], '+', '-', 'COUNT', 1)[1]
+  if not last or last[1] ~= ARGV[5] then return 0 end
+end
 local time, lease = redis.call('TIME'), tonumber(ARGV[3])
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 local ends = lease == 0 and 'inf' or string.format('%.0f', now + lease)
 leave(labels_of(KEYS[1]), ARGV[2], ARGV[4])
-for i = 3, #KEYS do
+for i = 4, #KEYS do
   local expired = redis.call('ZCOUNT', KEYS[i], '-inf', now)
   if expired > 0 then redis.call('ZREMRANGEBYRANK', KEYS[i], 0, math.min(expired, {SWEPT_KEYS}) - 1) end
   redis.call('ZADD', KEYS[i], ends, ARGV[2])

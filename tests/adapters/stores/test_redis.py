@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from imgserve.adapters.bulletins.redis import RedisBulletin
 from imgserve.adapters.redis_client import PAUSE_S, UNHURRIED_S
 from imgserve.adapters.stores.redis import CHUNK_KEYS, RedisStore, _Put
 from imgserve.adapters.stores.redis_envelope import Envelope
@@ -516,3 +517,29 @@ async def test_close_waits_for_what_is_being_written(redis_server: RedisServer) 
         await refused(store.get(A))
     async with opened(redis_server.url) as store:
         assert await store.get(A) == entry()
+
+
+async def test_nothing_is_put_by_who_has_not_heard_of_the_last_purge(redis_server: RedisServer) -> None:
+    asker, hearer = RedisBulletin(redis_server.url), RedisBulletin(redis_server.url)
+    try:
+        async with opened(redis_server.url, heard=hearer) as store:
+            assert not await store.put(A, entry("x"))  # it has heard nothing at all
+            await hearer.start()
+            assert await store.put(A, entry("x"))
+            known = hearer.heard()
+            hearer.heard = lambda: known  # type: ignore[method-assign]  # the news are on their way to it
+            await asker.publish(Selector("x"))
+            assert not await store.put(B, entry("y"))
+            del hearer.heard
+            async with asyncio.timeout(5):
+                while not await store.put(B, entry("y")):  # noqa: ASYNC110 - nothing tells a test
+                    await asyncio.sleep(0.001)
+            assert await store.get(B) == entry("y")
+            await store._link.client.delete(hearer.stream)
+            assert not await store.put(C, entry("z"))
+            async with asyncio.timeout(10):
+                while not await store.put(C, entry("z")):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+    finally:
+        await asker.close()
+        await hearer.close()
