@@ -34,7 +34,7 @@ CACHE_HEADER: Final = "x-imgserve-cache"
 SIZES: Final[Mapping[str, str]] = {"2KB": "rs:fill:96:72/q:60", "40KB": "rs:fill:600:400", "200KB": "w:1400"}
 CONNECTIONS: Final = (1, 4, 64)
 #: One that is not known is read in full: the same hit without the short way (imgserve.web.hot).
-IN_FULL: Final = {"X-Request-ID": "bench"}
+IN_FULL: Final = {"If-Modified-Since": "Thu, 01 Jan 1970 00:00:00 GMT"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,8 +174,8 @@ def measure_hot(*, sizes: Sequence[str], connections: Sequence[int], rounds: int
             ),
             f"server http://{HOST}, request log on, to a file; local sources are looked at every second, by design",
             (
-                "answers above 64 KB are sent in pieces, past the short way; *read in full* is the same hit with a "
-                "header (X-Request-ID) that the short way leaves alone"
+                "*read in full* is the same hit with a header that the short way leaves alone (If-Modified-Since, "
+                "long ago)"
             ),
             foreign_note(turns),
         ),

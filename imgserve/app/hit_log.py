@@ -18,6 +18,7 @@ from imgserve.app.logs import access
 from imgserve.service.entry import MEMORY
 from imgserve.web.hot import Hit
 
+_NOT_MODIFIED: Final = 304
 #: Lines wait at most so long, and so many of them.
 _FLUSH_S: Final = 0.2
 _MAX_LINES: Final = 512
@@ -35,8 +36,8 @@ class HitLog:
         self._timer: asyncio.TimerHandle | None = None
 
     def __call__(self, hit: Hit, cache: str = MEMORY, /) -> None:
-        """Note an answer, and what it says of the cache; what comes without a word comes from memory."""
-        self._lines.append(self._line(time.time(), hit, cache))
+        """Note an answer, and what it says of the cache; a picture that comes without a word comes from memory."""
+        self._lines.append(self._line(time.time(), hit, cache if hit.status != _NOT_MODIFIED else ""))
         if len(self._lines) >= _MAX_LINES:
             self.flush()
         elif self._timer is None:

@@ -7,16 +7,12 @@ import re
 import time
 from typing import Any, Final, Protocol
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from imgserve.web.delivery import CACHE_HEADER
-from imgserve.web.exchange import SCOPE_KEY, Exchange
+from imgserve.web.exchange import Exchange
 from imgserve.web.hot import Hit, LogHit
 from imgserve.web.meta import EXPLAIN
 
 access = logging.getLogger("imgserve.access")
 
-_CACHE: Final = CACHE_HEADER.encode("latin-1")
 _FIRST_CLIENT_ERROR: Final = 400
 _FIRST_SERVER_ERROR: Final = 500
 
@@ -68,10 +64,10 @@ class LogAnswer(LogHit, Protocol):
     def __call__(self, hit: Hit, cache: str = ..., /) -> None: ...
 
 
-def log_exchange(exchange: Exchange, *, cache: str = "", prefix: str = "", fast: LogAnswer | None = None) -> None:
+def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogAnswer | None = None) -> None:
     """Write the line of one request; what goes wrong on our side stands out by its level.
 
-    `cache` is what the answer says of the cache, "" for nothing; `fast` takes those that went well.
+    `fast` takes those that went well.
     """
     status = exchange.status
     if fast is not None and exchange.counted and status < _FIRST_CLIENT_ERROR and not exchange.detail:
@@ -85,7 +81,7 @@ def log_exchange(exchange: Exchange, *, cache: str = "", prefix: str = "", fast:
                 exchange.request_id,
                 exchange.method,
             ),
-            cache,
+            exchange.cache,
         )
         return
     level = logging.INFO if status < _FIRST_CLIENT_ERROR else logging.WARNING
@@ -106,35 +102,10 @@ def log_exchange(exchange: Exchange, *, cache: str = "", prefix: str = "", fast:
         "client_ip": exchange.client,
         "bytes": exchange.sent_bytes,
     }
-    if cache:
-        facts["cache"] = cache
+    if exchange.cache:
+        facts["cache"] = exchange.cache
     if exchange.error:
         facts["error"] = exchange.error
     if exchange.detail:
         facts["detail"] = exchange.detail
     access.log(level, "%s %s %d", exchange.method, path, status, extra={"facts": facts})
-
-
-class RequestLog:
-    """ASGI middleware around the edge: when a request is over, its line is written."""
-
-    def __init__(self, app: ASGIApp, *, prefix: str = "", fast: LogAnswer | None = None) -> None:
-        self._app = app
-        self._prefix = prefix
-        self._fast = fast
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        cache = ""
-
-        async def noting(message: Message) -> None:
-            nonlocal cache
-            if message["type"] == "http.response.start":
-                cache = next((value.decode("latin-1") for name, value in message["headers"] if name == _CACHE), "")
-            await send(message)
-
-        try:
-            await self._app(scope, receive, noting)
-        finally:
-            exchange: Exchange | None = scope.get(SCOPE_KEY)
-            if exchange is not None:
-                log_exchange(exchange, cache=cache, prefix=self._prefix, fast=self._fast)

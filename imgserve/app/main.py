@@ -22,7 +22,7 @@ from imgserve.app.caches import cache_problems
 from imgserve.app.exits import EXIT_CONFIG
 from imgserve.app.hit_log import hit_log
 from imgserve.app.log_format import configure_logging, log_problems
-from imgserve.app.logs import RequestLog, visible_path
+from imgserve.app.logs import log_exchange, visible_path
 from imgserve.app.measuring import measuring
 from imgserve.app.recycle import leave, recycle_when_stuck
 from imgserve.app.services import Services, build_services
@@ -109,11 +109,7 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
     )
     app = Starlette(
         routes=_routes(services, reader, prefix),
-        # The line is written outside the edge, by what the answer says in the end.
-        middleware=[
-            Middleware(RequestLog, prefix=prefix, fast=hits),
-            Middleware(Edge, policy=policy, log=lambda _exchange: None),
-        ],
+        middleware=[Middleware(Edge, policy=policy, log=functools.partial(log_exchange, prefix=prefix, fast=hits))],
         lifespan=functools.partial(_lifespan, services, hot, hits, end),
     )
     # Not a route: patterns match decoded paths, and an image URL is whatever no route takes.

@@ -199,6 +199,9 @@ class Renderer:
             _told("a stale result was served, and its source cannot be checked", job, error)
 
     async def _join(self, job: Job, kept: Made | None) -> Made:
+        if job.key not in self.results.flights:
+            # Before there is a task for it: a refusal has to cost little.
+            self._check_new(job, kept)
         made, joined = await self.results.flights.join(
             job.key, lambda: self._make(job, kept), since=job.mark, labels=job.labels
         )
@@ -207,13 +210,16 @@ class Renderer:
             return dataclasses.replace(made, cache=COALESCED)
         return made
 
+    def _check_new(self, job: Job, kept: Made | None) -> None:
+        """Refuse a result that is known to be wrong, or for whose render there is no room: its download is spared."""
+        self.results.check_negative(job.key)
+        if kept is None:
+            self._check_room(ahead=self.ahead.inside)
+
     async def _make(self, job: Job, kept: Made | None) -> Made:
         """Make a result, or find it unchanged; once in all processes that share a lock."""
-        self.results.check_negative(job.key)
         async with contextlib.AsyncExitStack() as stack:
-            if kept is None:
-                # Where the render would be refused, the download is spared.
-                self._check_room(ahead=self.ahead.inside)
+            self._check_new(job, kept)  # again, as others may have come before this task began
             place = stack.enter_context(self.ahead.place(near=self.results.is_near(job.plan)))
             holding = await stack.enter_async_context(self.results.holding(job, left_s=job.ends_at - self.clock()))
             if (again := await self.results.find_again(job, kept)) is not None:

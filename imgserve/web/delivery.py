@@ -18,9 +18,6 @@ from imgserve.web.responses import Headers
 
 _FIRST_ERROR: Final = 400
 
-#: Says where a result comes from: see `entry.Made.cache`.
-CACHE_HEADER: Final = "x-imgserve-cache"
-
 #: Seconds that a picture stays fresh that will soon be another.
 PASSING_TTL_S: Final = 10
 
@@ -76,7 +73,7 @@ class Delivery:
 
     def about_cache(self, plan: Plan, made: Made, *, now: float) -> Headers:
         """Say where a result comes from, and what caches in front find it by and how long they may keep it."""
-        out = [(CACHE_HEADER, made.cache)]
+        out = [("x-imgserve-cache", made.cache)]
         if made.stale:
             out.append(("x-imgserve-stale", made.stale))
         if self.tag_headers:

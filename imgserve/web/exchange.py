@@ -44,9 +44,9 @@ class Exchange:
     """State of one request; made by the edge, used by one endpoint, read by the access log."""
 
     __slots__ = (
-        "_abort", "_always", "_headers", "_receive", "_send", "_timeout_s", "client", "complete", "counted", "detail",
-        "ends_at", "error", "json", "limit", "method", "raw_path", "request_id", "sending", "sent_bytes", "source",
-        "started", "status",
+        "_abort", "_always", "_headers", "_receive", "_send", "_timeout_s", "cache", "client", "complete", "counted",
+        "detail", "ends_at", "error", "json", "limit", "method", "raw_path", "request_id", "sending", "sent_bytes",
+        "source", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, always: RawHeaders, timeout_s: float) -> None:
@@ -77,6 +77,8 @@ class Exchange:
         self.error = ""
         #: Its sentence.
         self.detail = ""
+        #: How the picture was come by, as X-Imgserve-Cache says; "" where there is none.
+        self.cache = ""
         #: Whether it is in the metrics' image requests, once its endpoint is known.
         self.counted = False
         #: Whether errors are JSON, whatever the client accepts.

@@ -72,6 +72,7 @@ class ImageEndpoint:
             return await self._fallback_response(exchange, plan, self.fallback, error)
         if isinstance(answer, Unchanged):
             return self._unchanged(plan, answer, condition)
+        exchange.cache = answer.cache
         response = self._picture(plan, answer, condition)
         frozen = not counts_down(answer.origin, self.delivery.freshness)
         if self.hot is not None and answer.cache == MEMORY and frozen:

@@ -87,7 +87,9 @@ def test_structured_and_pretty_lines_are_one_line(caplog: pytest.LogCaptureFixtu
 
 def test_a_line_says_what_the_answer_says_of_the_cache(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG, "imgserve.access"):
-        log_exchange(exchange(), cache="coalesced")
+        given = exchange()
+        given.cache = "coalesced"
+        log_exchange(given)
     made = caplog.records[-1]
     assert json.loads(Json().format(made))["cache"] == "coalesced"
     assert " 0B coalesced 10.0.0.1 " in Pretty().format(made)

@@ -72,5 +72,5 @@ def test_it_ends_with_the_server_and_nothing_is_said(server: Running) -> None:
     log, _ = server.process.communicate(timeout=STOP_S)
     assert server.process.returncode == 0
     assert not alive(worker)
-    assert not alive(refiner)
+    assert waited_for(lambda: not alive(refiner), seconds=_ENDED_S)  # it runs when nothing else does, to its end too
     assert "resource_tracker" not in log
