@@ -27,8 +27,9 @@ from imgserve.web.exchange import Exchange, RawHeaders
 from imgserve.web.http import accepted_formats, client_address, plain_request_id
 from imgserve.web.responses import Headers
 
-#: All that is remembered, beside the results, which belong to the memory tier: some 6500 answers of 2.5 KB.
-MAX_BYTES: Final = 16 * 1024 * 1024
+#: All that is remembered, beside the results, which belong to the memory tier: some 3200 answers of 2.5 KB, as many as
+#: a memory tier of 64 MiB has results of 20 KB.
+MAX_BYTES: Final = 8 * 1024 * 1024
 #: What an answer costs beside its bytes: objects and dict slots. Measured with tracemalloc: 720 to 790 bytes.
 _OVERHEAD_BYTES: Final = 896
 #: A larger body is sent in pieces, each of which its client has ten seconds to take. Smaller ones go out whole, one for
