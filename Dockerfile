@@ -12,7 +12,7 @@ RUN python -m pip install --quiet --root-user-action=ignore --require-hashes -r 
 
 # A layer of its own: what is locked changes less often than the server.
 COPY pyproject.toml uv.lock ./
-RUN uv export --quiet --frozen --no-dev --no-emit-project --output-file locked.txt \
+RUN uv export --quiet --frozen --no-dev --extra ai --no-emit-project --output-file locked.txt \
     && uv venv --quiet /opt/imgserve \
     && uv pip install --quiet --python /opt/imgserve --require-hashes --build-constraints build-requirements.txt \
         --compile-bytecode -r locked.txt
@@ -29,10 +29,11 @@ FROM python:3.11.15-slim-bookworm
 LABEL org.opencontainers.image.title="imgserve" \
       org.opencontainers.image.description="On-the-fly image transformation server: signed URLs become images"
 
-# Fonts for text in SVG; jemalloc gives memory back that glibc would keep (docs/operations.md). The ids are fixed so that
-# the owner of a volume's files is the same in every image; above 10000 they are nobody on the host.
+# Fonts for text in SVG; jemalloc gives memory back that glibc would keep (docs/operations.md); Tesseract reads text for AI
+# steps (docs/ai.md). The ids are fixed so that the owner of a volume's files is the same in every image; above 10000 they
+# are nobody on the host.
 RUN apt-get update -qq \
-    && apt-get install -y -qq --no-install-recommends fontconfig-config fonts-dejavu-core libjemalloc2 \
+    && apt-get install -y -qq --no-install-recommends fontconfig-config fonts-dejavu-core libjemalloc2 tesseract-ocr \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
     && groupadd --gid 10001 imgserve \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin imgserve \

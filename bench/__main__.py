@@ -1,4 +1,4 @@
-"""The benchmark's command line: python -m bench cold | http | parts | encoders | warm | setup | one of bench.bars."""
+"""The benchmark's command line: python -m bench cold | http | parts | encoders | warm | cutout | setup | a bar."""
 
 from __future__ import annotations
 
@@ -63,6 +63,8 @@ def arguments() -> argparse.ArgumentParser:
     warm.add_argument("--saved", default=tuple(SAVED), type=_spoken(saved_named), help="kinds of source, a list (all)")
     warm.add_argument("--webp-effort", default=EngineConfig().webp_effort, type=int, help="0 to 6 (the default)")
     warm.add_argument("--image", type=Path, help="a picture in place of those the benchmark draws")
+    cutout = commands.add_parser("cutout", help="how well backgrounds are removed without a model")
+    cutout.add_argument("--folder", type=Path, help="where each cut-out is written over magenta (nowhere)")
     add_bars(commands)
     commands.add_parser("setup", help="install the peers from PyPI and npm into .run/bench")
     return parser
@@ -114,6 +116,12 @@ def main() -> int:
                 options.image, saved=options.saved, ladders=options.ladders, rounds=options.rounds, config=config
             )
         )
+        return 0
+    if options.command == "cutout":
+        # Here: it needs the ai extra, and the other subcommands do not.
+        from bench.cutout import report_grabcut
+
+        print(report_grabcut(folder=options.folder))
         return 0
     if options.command in BARS:
         return measure_bar(options)

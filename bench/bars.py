@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from bench import hot, memory, overload, proxy, slow, start
+from bench import hot, jobs, memory, overload, proxy, slow, start
 from bench.cases import CASES, cases_named
 from bench.checks import WrongAnswer
 from bench.defaults import measure_defaults
@@ -77,6 +77,15 @@ def _start(command: argparse.ArgumentParser) -> None:
     command.add_argument("--workers", type=_numbers, default=(1, 2), help="a list (1,2)")
 
 
+def _enqueue(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--count", type=int, default=500, help="orders (500)")
+    command.add_argument("--workers", type=int, default=2, help="jobs at a time (2)")
+
+
+def _worker(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--count", type=int, default=1000, help="jobs (1000)")
+
+
 def _defaults(command: argparse.ArgumentParser) -> None:
     command.add_argument("--rounds", type=int, default=7, help="rounds the time is cut into (7)")
     command.add_argument("--seconds", type=float, default=120.0, help="time of all turns together (120)")
@@ -130,6 +139,16 @@ BARS: Final[Mapping[str, Command]] = {
         summary="from exec to the first picture",
         options=_start,
         measure=lambda options: start.measure_start(times=options.times, workers=options.workers),
+    ),
+    "enqueue": Command(
+        summary="ordering AI jobs while workers are busy",
+        options=_enqueue,
+        measure=lambda options: jobs.measure_enqueue(count=options.count, workers=options.workers),
+    ),
+    "worker": Command(
+        summary="what a worker of AI jobs holds over many of them",
+        options=_worker,
+        measure=lambda options: jobs.measure_worker(count=options.count),
     ),
     "defaults": Command(
         summary="this server's encoder settings against imgproxy's",

@@ -10,6 +10,8 @@ ImgserveError
 │   │   └── SourceForbidden 403  source_forbidden    not in the allowed sources, or a refused address
 │   ├── NotFound            404  not_found           no such route
 │   ├── MethodNotAllowed    405  method_not_allowed
+│   ├── BodyTypeRefused     415  unsupported_media_type  a body of a type that is not read
+│   ├── JobEnded            409  job_ended           a job that has ended cannot be cancelled
 │   └── Expired             410  expired
 ├── SourceError                  the origin did not give the source
 │   ├── SourceNotFound      404  source_not_found
@@ -19,7 +21,15 @@ ImgserveError
 ├── ImageError                   the bytes arrived, but are not an image that is served
 │   ├── UnsupportedImage    415  unsupported_image   type not known, or no loader for it
 │   └── ImageRefused        422  image_refused       broken, too many pixels, result cannot be made
+├── ProviderError                an AI provider did not give its answer
+│   ├── ProviderRefused     422  provider_refused    this picture, or this request; trying again is useless
+│   ├── ModelFailed         422  model_failed        the job that makes an AI step has failed for good
+│   └── ProviderUnavailable 503  provider_unavailable  its model file is missing, or its service is down
+│       └── NoProvider      422  no_provider         this server has nothing that does it
 └── LoadError                    the server cannot take the work now
+    ├── Pending             409  pending             an AI step is not ready (job, retry_after_s)
+    ├── QueueUnavailable    503  queue_unavailable   the queue of jobs cannot be reached
+    ├── RateLimited         429  rate_limited        an API key asks too often
     ├── QueueFull           429  queue_full          retry_after_s
     ├── Unavailable         503  unavailable         draining or overloaded
     ├── PurgeIncomplete     503  purge_incomplete    a tier could not be reached
@@ -119,6 +129,20 @@ class MethodNotAllowed(RequestError):
     code = "method_not_allowed"
 
 
+class BodyTypeRefused(RequestError):
+    """The body is of a type that is not read here."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class JobEnded(RequestError):
+    """A job that has ended cannot be cancelled any more."""
+
+    status = 409
+    code = "job_ended"
+
+
 class Expired(RequestError):
     status = 410
     code = "expired"
@@ -179,9 +203,69 @@ class ImageRefused(ImageError):
     code = "image_refused"
 
 
+class ProviderError(ImgserveError):
+    status = 503
+    code = "provider_error"
+
+
+class ProviderRefused(ProviderError):
+    """The provider does not want this picture, or cannot do what is asked of it."""
+
+    status = 422
+    code = "provider_refused"
+
+
+class ModelFailed(ProviderError):
+    """An AI step of this picture will not be made unless somebody begins its job anew."""
+
+    status = 422
+    code = "model_failed"
+
+
+class ProviderUnavailable(ProviderError):
+    status = 503
+    code = "provider_unavailable"
+
+
+class NoProvider(ProviderUnavailable):
+    """Nothing here does what an AI step asks for, and nothing will until the operator sets it up."""
+
+    status = 422
+    code = "no_provider"
+
+
 class LoadError(ImgserveError):
     status = 503
     code = "load_error"
+
+
+class Pending(LoadError):
+    """What a model has to make for this picture is not there yet; `job` makes it.
+
+    With `failed`, the code of what went wrong, it will not come by itself. `vital`: the picture must not be shown
+    without it.
+    """
+
+    status = 409
+    code = "pending"
+
+    def __init__(
+        self, message: str, *, job: str = "", failed: str = "", vital: bool = False, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message, retry_after_s=retry_after_s)
+        self.job = job
+        self.failed = failed
+        self.vital = vital
+
+
+class QueueUnavailable(LoadError):
+    status = 503
+    code = "queue_unavailable"
+
+
+class RateLimited(LoadError):
+    status = 429
+    code = "rate_limited"
 
 
 class QueueFull(LoadError):

@@ -10,10 +10,11 @@ from imgserve.ops.effects import MAX_RADIUS, RadiusKind
 from imgserve.spec.kinds import BadArgument, Choice, Flag, Integer, Kind, Number, Text
 from imgserve.spec.op import Op
 from imgserve.spec.params import Param
-from imgserve.spec.shapes import ColourKind, GravityKind, Many, Pairs
+from imgserve.spec.shapes import ClassesKind, ColourKind, GravityKind, Many, Pairs
 from imgserve.spec.values import Colour, Gravity, GravityType
 
 LARGE = 100_000
+CLASSES = st.sampled_from(["face", "text", "all", "dog", "Traffic-Light", "potted%20plant"])
 WORDS = st.text("abcdefghijklmnopqrstuvwxyzABCXYZ0123456789_-", min_size=1, max_size=12)
 
 
@@ -42,6 +43,8 @@ def values(kind: Kind) -> st.SearchStrategy[Any]:
             return st.builds(Colour, *[st.integers(0, 255)] * 3)
         case GravityKind(types=types):
             return st.sampled_from(types).flatmap(gravities)
+        case ClassesKind():
+            return st.lists(CLASSES, max_size=4).map(tuple)
         case Many(item=item):
             return st.lists(values(item), min_size=1, max_size=4).map(tuple)
         case Pairs(names=names, values=inner):
@@ -52,8 +55,12 @@ def values(kind: Kind) -> st.SearchStrategy[Any]:
 
 
 def gravities(kind: GravityType) -> st.SearchStrategy[Gravity]:
-    if kind is GravityType.SMART:
+    if kind in (GravityType.SMART, GravityType.PROPORTIONAL):
         return st.just(Gravity(kind))
+    if kind in (GravityType.OBJECTS, GravityType.WEIGHTED_OBJECTS):
+        weights = st.integers(0, 5).map(float)
+        pairs = st.lists(st.tuples(CLASSES, weights), max_size=4).map(tuple)
+        return st.builds(lambda classes: Gravity(kind, classes=classes), pairs)
     low, high = (0.0, 1.0) if kind is GravityType.FOCUS_POINT else (-500.0, 500.0)
     offset = st.floats(low, high).map(lambda value: round(value, 3))
     return st.builds(Gravity, st.just(kind), offset, offset)

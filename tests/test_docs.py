@@ -60,7 +60,8 @@ def test_every_script_is_on_the_map() -> None:
 def test_every_dependency_has_its_line() -> None:
     page = read("docs/dependencies.md")
     project = tomllib.loads(read("pyproject.toml"))
-    wanted = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    extras = [one for extra in project["project"]["optional-dependencies"].values() for one in extra]
+    wanted = [*project["project"]["dependencies"], *extras, *project["dependency-groups"]["dev"]]
     names = [re.split(r"[\[<>=;! ]", requirement)[0] for requirement in wanted]
     assert [name for name in names if not re.search(rf"`{re.escape(name)}(\[[a-z]+\])?`", page)] == []
 

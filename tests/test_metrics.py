@@ -49,6 +49,12 @@ def record_everything() -> None:
     metrics.refined()
     metrics.source_fetched("https", 0.1, 1000)
     metrics.source_failed("https", "source_timeout")
+    metrics.pending_answered("fallback")
+    metrics.job_claimed(1.0)
+    metrics.job_ended("failed", "job_timeout", 3.0)
+    metrics.job_requeued("stopped")
+    metrics.job_process_ended("idle")
+    metrics.webhook_tried("delivered")
     metrics.sample_process(threads=1, vips_bytes=1, vips_max_bytes=1, vips_allocs=1)
 
 
@@ -94,6 +100,12 @@ def test_sizes_of_shared_and_own_tiers_are_one_metric() -> None:
 
 
 def test_utilization_is_the_share_of_threads_that_work() -> None:
+    metrics.pending_answered("fallback")
+    metrics.job_claimed(1.0)
+    metrics.job_ended("failed", "job_timeout", 3.0)
+    metrics.job_requeued("stopped")
+    metrics.job_process_ended("idle")
+    metrics.webhook_tried("delivered")
     metrics.sample_process(threads=4, vips_bytes=0, vips_max_bytes=0, vips_allocs=0)
     busy = scrape().one("images_in_progress")
     metrics.work_started(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -19,6 +20,8 @@ from imgserve.service.purges import Purges
 from imgserve.service.results import ResultCache
 from imgserve.service.source_cache import SourceCache
 from imgserve.service.tiers import Tiers
+from imgserve.service.uploads import SCHEME as UPLOAD_SCHEME
+from imgserve.service.uploads import Uploads
 from imgserve.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,14 +60,10 @@ class Caches:
         await self.purges.close()
 
 
-def build_caches(settings: Settings) -> Caches:
-    """Make every tier of the settings; raises ConfigError."""
+def build_caches(settings: Settings, *, slow: Collection[str] = ("s3",)) -> Caches:
+    """Make every tier of the settings; for puts into `slow` ones nobody waits. Raises ConfigError."""
     cache = settings.cache
-    rules = KeepingRules(
-        ttl_s=cache.cache_ttl,
-        stale_while_revalidate_s=cache.stale_while_revalidate,
-        stale_if_error_s=cache.stale_if_error,
-    )
+    rules = keeping_rules(settings)
     negatives = Negatives(ttl_s=0 if cache.cache == ("off",) else settings.caching.source_error_ttl)
     if cache.cache == ("off",):
         return _caches(rules, negatives, results=Tiers(), sources=Tiers())
@@ -77,7 +76,7 @@ def build_caches(settings: Settings) -> Caches:
         _stores(settings, folder, fleet),
         memory=MemoryStore(cache.memory_cache_size) if "memory" in cache.cache else None,
         fleet=("redis", "s3"),
-        slow=("s3",),
+        slow=slow,
     )
     sources = Tiers(
         [DiskStore(folder / "sources", cache.source_cache_size, name="sources")] if cache.source_cache_size else []
@@ -96,6 +95,20 @@ def build_caches(settings: Settings) -> Caches:
         lease_s=cache.lock_lease,
         machine=FileBulletin(folder / "bulletin"),
         fleet=fleet,
+    )
+
+
+def build_uploads(caches: Caches, settings: Settings) -> Uploads:
+    """Make what keeps pictures that were sent here: in the tiers of results, past the memory of processes."""
+    return Uploads(tiers=caches.results.below_memory().tiers, purges=caches.purges, ttl_s=settings.jobs.upload_ttl)
+
+
+def keeping_rules(settings: Settings) -> KeepingRules:
+    cache = settings.cache
+    return KeepingRules(
+        ttl_s=cache.cache_ttl,
+        stale_while_revalidate_s=cache.stale_while_revalidate,
+        stale_if_error_s=cache.stale_if_error,
     )
 
 
@@ -123,7 +136,7 @@ def _caches(
             # The sources of a machine are its own: the fleet's locks would only slow it down.
             locks=locks[:1],
             lease_s=lease_s,
-            unkept=NEAR,
+            unkept=(*NEAR, UPLOAD_SCHEME),
         ),
         purges=purges,
         sources=sources,

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol
 
 from imgserve.web.exchange import Exchange
 from imgserve.web.hot import Hit, LogHit
+from imgserve.web.info import INFO
 from imgserve.web.meta import EXPLAIN
 
 access = logging.getLogger("imgserve.access")
@@ -36,8 +37,8 @@ def visible_path(raw_path: bytes, *, prefix: str = "", source: str = "") -> str:
     text = _printed(raw_path[:_MAX_PATH].decode("latin-1"))
     head = prefix if prefix and text.startswith(prefix + "/") else ""
     rest = text[len(head) :]
-    if rest.startswith(EXPLAIN + "/"):
-        head, rest = head + EXPLAIN, rest.removeprefix(EXPLAIN)
+    route = next((one for one in (EXPLAIN, INFO) if rest.startswith(one + "/")), "")
+    head, rest = head + route, rest.removeprefix(route)
     first, slash, path = rest.removeprefix("/").partition("/")
     if not slash or first in _PLAIN_ROUTES:
         return _without_secrets(text)

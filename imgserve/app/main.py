@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import functools
 import gc
 import logging
@@ -18,6 +19,7 @@ from starlette.routing import BaseRoute, Route
 
 from imgserve import metrics
 from imgserve import settings as configuration
+from imgserve.app.api import api_routes
 from imgserve.app.caches import cache_problems
 from imgserve.app.exits import EXIT_CONFIG
 from imgserve.app.hit_log import hit_log
@@ -28,22 +30,21 @@ from imgserve.app.recycle import leave, recycle_when_stuck
 from imgserve.app.services import Services, build_services
 from imgserve.app.sources import wait_for
 from imgserve.errors import ConfigError
+from imgserve.ops.info import info_grammar
 from imgserve.service.admission import Admission
+from imgserve.service.info import Inspector
 from imgserve.service.readiness import Readiness
 from imgserve.settings import Settings
-from imgserve.web.api import ApiEndpoint, ApiHandler, NoEndpoint, PurgeEndpoint
 from imgserve.web.edge import Edge, EdgePolicy, Endpoint
 from imgserve.web.hot import HotPaths, LogHit
+from imgserve.web.http import Negotiation
 from imgserve.web.image import ImageEndpoint
+from imgserve.web.info import INFO, InfoEndpoint
 from imgserve.web.meta import EXPLAIN, Explain, Health, Metrics, landing, nothing
-from imgserve.web.orders import Expansion
+from imgserve.web.pending import PendingAnswers, PendingPolicy
 from imgserve.web.reading import PlanReader
-from imgserve.web.warm import WarmEndpoint
 
 logger = logging.getLogger("imgserve")
-
-#: Between signs of life of an answer that takes minutes.
-_BEAT_S = 5.0
 
 
 def create_app() -> Starlette:
@@ -99,16 +100,25 @@ def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
     )
     hits = hit_log(settings.server.log_format)
     hot = _hot_paths(services, policy, prefix, hits)
+    admission = Admission(settings.server.max_clients)
+    pending = PendingAnswers(
+        jobs=services.modelled.jobs,
+        delivery=services.delivery,
+        policy=PendingPolicy.parse(settings.jobs.pending),
+        prefix=prefix,
+    )
     image = ImageEndpoint(
         reader=reader,
         renderer=services.renderer,
         delivery=services.delivery,
-        admission=Admission(settings.server.max_clients),
+        admission=admission,
         fallback=services.fallback,
+        pending=pending,
         hot=hot,
     )
+    info = _info(services, reader, admission, pending)
     app = Starlette(
-        routes=_routes(services, reader, prefix),
+        routes=_routes(services, reader, info, prefix),
         middleware=[Middleware(Edge, policy=policy, log=functools.partial(log_exchange, prefix=prefix, fast=hits))],
         lifespan=functools.partial(_lifespan, services, hot, hits, end),
     )
@@ -141,7 +151,23 @@ def route_prefix(settings: Settings) -> str:
     return f"/{path}" if path else ""
 
 
-def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRoute]:
+def _info(services: Services, reader: PlanReader, admission: Admission, pending: PendingAnswers) -> InfoEndpoint:
+    # What is said of a picture does not depend on what the client accepts.
+    return InfoEndpoint(
+        reader=dataclasses.replace(
+            reader,
+            grammar=info_grammar(services.grammar),
+            negotiation=Negotiation(),
+            prefix=reader.prefix + INFO,
+        ),
+        inspector=Inspector(renderer=services.renderer, modelled=services.modelled),
+        delivery=dataclasses.replace(services.delivery, negotiation=Negotiation()),
+        pending=pending,
+        admission=admission,
+    )
+
+
+def _routes(services: Services, reader: PlanReader, info: InfoEndpoint, prefix: str) -> list[BaseRoute]:
     """List every route but that of images; health answers without the prefix too, for checks inside a network."""
     server, monitoring = services.settings.server, services.settings.monitoring
     health = Endpoint(Health(services.readiness))
@@ -159,40 +185,11 @@ def _routes(services: Services, reader: PlanReader, prefix: str) -> list[BaseRou
     if monitoring.metrics and not monitoring.prometheus_bind:
         page = Endpoint(Metrics(monitoring.prometheus_namespace), secret=server.secret)
     routes += [Route(path, page) for path in dict.fromkeys(("/metrics", f"{prefix}/metrics"))]
-    has_keys = bool(services.settings.cache.api_keys)
-    handlers: dict[str, ApiHandler] = {
-        "purge": PurgeEndpoint(services.caches.purges, services.grammar),
-        "warm": _warm(services, prefix),
-    }
-    for name, handler in handlers.items():
-        routes.append(Route(f"{prefix}/v1/{name}", ApiEndpoint(handler, keys=services.api_keys, has_keys=has_keys)))
-    routes += [Route(f"{prefix}/v1{rest}", NoEndpoint()) for rest in ("", "/{rest:path}")]
+    routes.append(Route(f"{prefix}{INFO}/{{path:path}}", Endpoint(info, secret=server.secret, counted=True)))
     if server.development:
         explain = Explain(reader=reader, renderer=services.renderer, prefix=prefix)
         routes.append(Route(f"{prefix}{EXPLAIN}/{{path:path}}", Endpoint(explain, secret=server.secret)))
-    return [*routes]
-
-
-def _warm(services: Services, prefix: str) -> WarmEndpoint:
-    return WarmEndpoint(
-        warmer=services.warmer,
-        expansion=expansion_of(services),
-        signer=services.signer,
-        readiness=services.readiness,
-        prefix=prefix,
-        # Well within the time that the edge gives each piece of an answer, and proxies give an answer that pauses.
-        beat_s=min(_BEAT_S, services.settings.server.timeout / 2),
-    )
-
-
-def expansion_of(services: Services) -> Expansion:
-    """Give what makes variants of a warm order, here and in `imgserve warm`."""
-    return Expansion(
-        grammar=services.grammar,
-        negotiation=services.delivery.negotiation,
-        admit=services.renderer.admit,
-        key=services.renderer.key,
-    )
+    return [*routes, *api_routes(services, reader, prefix)]
 
 
 @contextlib.asynccontextmanager

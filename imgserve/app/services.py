@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-from imgserve.app.caches import Caches, build_caches
+from imgserve.app.caches import NEAR, Caches, build_caches, build_uploads, keeping_rules
 from imgserve.app.cpus import cpu_count
 from imgserve.app.engine import default_intent, engine_config
 from imgserve.app.grammar import build_grammar
 from imgserve.app.measuring import check_namespace
+from imgserve.app.models import build_providers
 from imgserve.app.pictures import Place, load_picture
-from imgserve.app.sources import build_sources, wait_for
+from imgserve.app.queueing import late_queue
+from imgserve.app.sources import allowed_sources, build_sources, wait_for
 from imgserve.engine.effort import fast_config, small_config
 from imgserve.engine.idle import IdlePool
 from imgserve.engine.intent import EngineConfig, Intent
@@ -23,15 +25,19 @@ from imgserve.engine.pool import RenderPool
 from imgserve.engine.version import engine_version
 from imgserve.errors import ConfigError
 from imgserve.plan.signing import Signer, key_pairs
-from imgserve.plan.sources import compile_patterns
 from imgserve.plan.url import Grammar
+from imgserve.ports.models import Provider, Task
 from imgserve.service.admission import ByteBudget
 from imgserve.service.api_keys import ApiKeys
+from imgserve.service.artefacts import Artefacts
 from imgserve.service.intents import Intents, fingerprint, transforms_of
+from imgserve.service.jobs import Jobs
+from imgserve.service.modelled import Modelled
 from imgserve.service.readiness import Readiness
 from imgserve.service.refining import Refiner
 from imgserve.service.render import Renderer
 from imgserve.service.results import Job
+from imgserve.service.uploads import SCHEME, Uploads, UploadSource
 from imgserve.service.validators import source_validator
 from imgserve.service.warm import Warmer
 from imgserve.settings import Settings
@@ -60,7 +66,17 @@ class Services:
     fallback: Fallback | None
     readiness: Readiness
     warmer: Warmer
+    modelled: Modelled
+    uploads: Uploads
     refining: Refining | None = None
+
+    @property
+    def artefacts(self) -> Artefacts:
+        return self.modelled.artefacts
+
+    @property
+    def jobs(self) -> Jobs:
+        return self.modelled.jobs
 
     async def start(self) -> None:
         """Begin what needs a running event loop."""
@@ -73,6 +89,7 @@ class Services:
         if self.refining is not None:
             await self.refining.close()
         await self.warmer.close()
+        await self.jobs.close()
         await self.caches.close()
         for source in dict.fromkeys(self.renderer.sources.values()):
             await source.close()
@@ -88,17 +105,21 @@ def build_services(settings: Settings) -> Services:
     delivery = _tried(problems, lambda: _delivery(settings))
     watermark = _tried(problems, lambda: _watermark(settings, intent))
     fallback = _tried(problems, lambda: _fallback(settings, intent))
-    allowed = compile_patterns(settings.security.allowed_sources)
+    allowed = allowed_sources(settings)
     sources = _tried(problems, lambda: build_sources(settings, allowed))
+    providers = _tried(problems, lambda: build_providers(settings))
     caches = _tried(problems, lambda: build_caches(settings))
-    if problems or grammar is None or delivery is None or sources is None or caches is None:
+    if problems or not (grammar and delivery and sources and caches) or providers is None:
         if caches is not None:
             wait_for(caches.close())
         raise ConfigError(problems)
     config = engine_config(settings, watermark=watermark)
+    uploads = build_uploads(caches, settings)
+    artefacts = build_artefacts(caches, providers, settings)
+    modelled = Modelled(artefacts=artefacts, jobs=Jobs(queue=late_queue(settings), artefacts=artefacts))
     refines = settings.cache.refine and caches.results.tiers.any
     renderer = Renderer(
-        sources=sources,
+        sources={**sources, SCHEME: UploadSource(uploads)},
         allowed=allowed,
         pool=RenderPool(threads=render_threads(settings), queue_size=settings.server.requests_queue_size),
         intents=Intents(intent),
@@ -108,6 +129,7 @@ def build_services(settings: Settings) -> Services:
         downloads=caches.downloads,
         bytes_in_flight=ByteBudget(settings.limits.max_bytes_in_flight),
         render_timeout_s=settings.server.render_timeout,
+        modelled=modelled,
     )
     refining = Refining(renderer, small_config(config)) if refines else None
     if refining is not None:
@@ -115,7 +137,7 @@ def build_services(settings: Settings) -> Services:
     return Services(
         settings=settings,
         grammar=grammar,
-        signer=_signer(settings),
+        signer=build_signer(settings),
         renderer=renderer,
         caches=caches,
         api_keys=ApiKeys(dict(pair.split(":", 1) for pair in settings.cache.api_keys)),
@@ -124,7 +146,20 @@ def build_services(settings: Settings) -> Services:
         readiness=Readiness(),
         # It answers nobody in time, so its first results are final.
         warmer=Warmer(renderer, config=small_config(config) if refines else config),
+        modelled=modelled,
+        uploads=uploads,
         refining=refining,
+    )
+
+
+def build_artefacts(caches: Caches, providers: Mapping[Task, Provider], settings: Settings) -> Artefacts:
+    """Make what finds and keeps artefacts: past the memory of processes, whose room is for results."""
+    return Artefacts(
+        tiers=caches.results.below_memory().tiers,
+        purges=caches.purges,
+        rules=keeping_rules(settings),
+        providers=providers,
+        near=NEAR,
     )
 
 
@@ -159,7 +194,7 @@ def _tried(problems: list[str], make: Callable[[], T]) -> T | None:
         return None
 
 
-def _signer(settings: Settings) -> Signer:
+def build_signer(settings: Settings) -> Signer:
     url = settings.url
     return Signer(pairs=key_pairs(url.key, url.salt), size=url.signature_size, trusted=url.trusted_signatures)
 

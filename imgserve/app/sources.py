@@ -13,8 +13,9 @@ from imgserve.adapters.sources.guard import AddressRules
 from imgserve.adapters.sources.http import HttpLimits, HttpSource
 from imgserve.adapters.sources.local import LocalSource
 from imgserve.errors import ConfigError
-from imgserve.plan.sources import AllowedSources
+from imgserve.plan.sources import AllowedSources, compile_patterns
 from imgserve.ports import Source
+from imgserve.service.uploads import UPLOADS
 from imgserve.settings import Settings
 
 T = TypeVar("T")
@@ -22,7 +23,7 @@ T = TypeVar("T")
 
 def http_source(settings: Settings, allowed: AllowedSources) -> HttpSource:
     """Make the source of http and https; `allowed` judges every redirect as well."""
-    server, security = settings.server, settings.security
+    server = settings.server
     return HttpSource(
         HttpLimits(
             connect_timeout_s=min(server.connect_timeout, server.download_timeout),
@@ -31,15 +32,27 @@ def http_source(settings: Settings, allowed: AllowedSources) -> HttpSource:
             max_redirects=settings.limits.max_redirects,
             keep_alive_s=server.client_keep_alive_timeout,
         ),
-        AddressRules(
-            allow_loopback=security.allow_loopback_source_addresses,
-            allow_link_local=security.allow_link_local_source_addresses,
-            allow_private=security.allow_private_source_addresses,
-        ),
+        address_rules(settings),
         allowed=allowed.allows,
         user_agent=server.user_agent.replace("%current_version", imgserve.__version__),
-        ignore_ssl_verification=security.ignore_ssl_verification,
+        ignore_ssl_verification=settings.security.ignore_ssl_verification,
     )
+
+
+def address_rules(settings: Settings) -> AddressRules:
+    """Say which addresses this server speaks to, as it is told by others: those of sources and of webhooks."""
+    security = settings.security
+    return AddressRules(
+        allow_loopback=security.allow_loopback_source_addresses,
+        allow_link_local=security.allow_link_local_source_addresses,
+        allow_private=security.allow_private_source_addresses,
+    )
+
+
+def allowed_sources(settings: Settings) -> AllowedSources:
+    """Say which sources are fetched; uploads always, as holders of API keys send them and URLs are signed."""
+    given = settings.security.allowed_sources
+    return compile_patterns((*given, UPLOADS) if given else ())
 
 
 def build_sources(settings: Settings, allowed: AllowedSources) -> dict[str, Source]:

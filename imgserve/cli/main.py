@@ -21,6 +21,12 @@ def _serve() -> click.Command:
     return serve
 
 
+def _worker() -> click.Command:
+    from imgserve.cli.worker import worker
+
+    return worker
+
+
 def _keygen() -> click.Command:
     from imgserve.cli.keygen import keygen
 
@@ -77,6 +83,7 @@ def _docs() -> click.Command:
 
 COMMANDS: Final[dict[str, Callable[[], click.Command]]] = {
     "serve": _serve,
+    "worker": _worker,
     "keygen": _keygen,
     "sign": _sign,
     "render": _render,

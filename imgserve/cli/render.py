@@ -20,6 +20,7 @@ from imgserve.cli.batch import Outcome, plan_of, render_files
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.engine.formats import FORMATS
 from imgserve.errors import ConfigError, ImgserveError
+from imgserve.plan.needs import needs_of
 
 OUTPUT_FORMATS = [name for name, known in FORMATS.items() if known.save]
 
@@ -53,6 +54,8 @@ def render(
         plan = plan_of([*options, *formats], presets, services.grammar)
     except ImgserveError as wrong:
         raise click.ClickException(wrong.message) from None
+    if needs_of(plan):
+        raise click.ClickException("AI steps are made by a server's workers; `imgserve render` does without them.")
     started = time.monotonic()
     outcomes = render_files(
         files,

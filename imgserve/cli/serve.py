@@ -16,7 +16,9 @@ import uvicorn
 from imgserve import __version__
 from imgserve.app.cpus import cpu_count
 from imgserve.app.log_format import configure_logging
+from imgserve.app.working import work_beside, works_on_jobs
 from imgserve.cli.address import BACKLOG, address_of, address_problems, reserve
+from imgserve.cli.beside import Beside
 from imgserve.cli.counts import counting
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.cli.protocol import ConnectionBounds, bounded_protocol
@@ -54,7 +56,11 @@ def serve() -> None:
             logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
             # One process is supervised too: it may give itself up (app.recycle), and somebody has to start the next.
             supervisor = Supervisor(
-                config, [port], gone=gone, began=lambda: logger.info("%s", start_line(settings, port, config.workers))
+                config,
+                [port],
+                gone=gone,
+                began=lambda: logger.info("%s", start_line(settings, port, config.workers)),
+                beside=[Beside("worker of AI jobs", work_beside)] if works_on_jobs(settings) else [],
             )
             supervisor.run()
     except ConfigError as wrong:

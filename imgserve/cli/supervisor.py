@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
-import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from multiprocessing import Pipe
 from multiprocessing.connection import wait
 from typing import Final
@@ -20,12 +18,12 @@ from uvicorn.supervisors import Multiprocess
 from uvicorn.supervisors.multiprocess import Process
 
 from imgserve.app.exits import EXIT_CONFIG as SETTINGS_ARE_WRONG
+from imgserve.cli.beside import Beside
 from imgserve.cli.environment import EXIT_CONFIG
+from imgserve.cli.lifeline import end_with
 
 logger = logging.getLogger("imgserve")
 
-#: prctl(2): the signal that a process gets when its parent ends.
-_PR_SET_PDEATHSIG: Final = 1
 #: What a worker needs beyond its bound for draining: closing its sources, and renders that do not come back.
 _CLOSING_S: Final = 15.0
 #: How often the processes are asked how they are, and how often the first one at the start.
@@ -43,7 +41,7 @@ class Worker(Process):
         super().__init__(config, sockets)
 
     def target(self, sockets: list[socket.socket] | None = None) -> None:
-        _end_with(self._supervisor)
+        end_with(self._supervisor)
         # What is imported stays: looking through it for garbage took a tenth of the start. The app turns it on again.
         gc.disable()
         super().target(sockets)
@@ -96,13 +94,18 @@ class Supervisor(Multiprocess):
         *,
         gone: Callable[[int], None] = lambda _pid: None,
         began: Callable[[], None] = lambda: None,
+        beside: Sequence[Beside] = (),
     ) -> None:
-        """`gone` is told the id of each process that has ended and was replaced; `began`, once, that one serves."""
+        """`gone` is told the id of each process that has ended and was replaced; `began`, once, that one serves.
+
+        What works `beside` is started after all that serve: first answers come first.
+        """
         super().__init__(config, sockets)
         #: The exit code of the server.
         self.exit_code = 0
         self._gone = gone
         self._began = began
+        self._beside = tuple(beside)
         #: What has served once cannot be wrong in its settings: from then on, every lost process is replaced.
         self._has_served = False
         self._pids: set[int] = set()
@@ -122,6 +125,9 @@ class Supervisor(Multiprocess):
             self._began()
         if not self._all_started and all(isinstance(one, Worker) and one.served for one in self.processes):
             self.processes += [self._started() for _ in range(self.processes_num - len(self.processes))]
+        elif self._all_started and not self.should_exit.is_set():
+            for one in self._beside:
+                one.keep()
         # By comparison: SIGHUP replaces processes too, in uvicorn's own loop.
         now = {worker.pid for worker in self.processes if worker.pid is not None}
         for pid in self._pids - now:
@@ -157,6 +163,8 @@ class Supervisor(Multiprocess):
         while not self.should_exit.wait(_LOOK_EVERY_S if self._all_started else _FIRST_LOOK_S):
             self.handle_signals()
             self.keep_subprocess_alive()
+        for one in self._beside:
+            one.stop()
         self.terminate_all()
         self.join_all()
 
@@ -169,18 +177,10 @@ class Supervisor(Multiprocess):
                 logger.error("process %s did not end in time and is killed", worker.pid)
                 worker.kill()
                 worker.join()
+        for one in self._beside:
+            one.join(max(0.0, until - time.monotonic()))
 
     def _started(self) -> Worker:
         worker = Worker(self.config, self.sockets)
         worker.start()
         return worker
-
-
-def _end_with(supervisor: int) -> None:
-    """Drain and end when the supervisor is gone, however it went: else the port stays taken by nobody's process."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is None:
-        return
-    prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    if os.getppid() != supervisor:  # it went before prctl was called
-        signal.raise_signal(signal.SIGTERM)

@@ -17,7 +17,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from imgserve.app.main import expansion_of
+from imgserve.app.api import expansion_of
 from imgserve.app.services import Services, build_services
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.errors import ConfigError, ImgserveError

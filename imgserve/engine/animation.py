@@ -33,7 +33,7 @@ def each_page(frame: Frame, work: Callable[[Frame], Frame]) -> Frame:
     done: list[Frame] = []
     for index in range(frame.pages):
         page = frame.image.crop(0, index * height, width, height)
-        one = work(replace(frame, image=page, pages=1, source=None))
+        one = work(replace(frame, image=page, pages=1, of_pages=frame.pages, source=None))
         # Frames come out of a sequential source in order; keeping the small ones frees the large.
         done.append(one.in_memory() if min(one.layout.scale_x, one.layout.scale_y) < 1 else one)
     joined = pyvips.Image.arrayjoin([one.image for one in done], across=1)

@@ -11,6 +11,8 @@ from imgserve.engine.formats import FORMATS
 from imgserve.engine.frame import Frame
 from imgserve.engine.layout import exif_turn
 from imgserve.engine.load import load, load_thumbnail
+from imgserve.engine.objects import around
+from imgserve.engine.placement import oriented
 from imgserve.engine.position import before_orientation, position
 from imgserve.engine.preshrink import jpeg_shrink, preshrink, preshrunk
 from imgserve.engine.rounding import min_non_zero
@@ -69,7 +71,7 @@ def take_smaller(frame: Frame, smaller: pyvips.Image, factor: float) -> Frame:
         # There is no thumbnail, or it is too small.
         return frame
     layout = replace(preshrunk(layout, width=width, height=height), angle=angle, mirror=mirror)
-    return replace(frame, image=smaller, layout=layout)
+    return replace(frame.resized(smaller), layout=layout)
 
 
 def crop(frame: Frame) -> Frame:
@@ -84,7 +86,11 @@ def crop(frame: Frame) -> Frame:
     gravity = before_orientation(gravity, angle=layout.angle, mirror_x=layout.mirror, mirror_y=False)
     if layout.turned(intent.rotate):
         width, height = height, width
-    return _cut(frame, width, height, gravity=gravity, dpr=1.0)
+    at = before_orientation(
+        intent.objects_position, angle=intent.rotate, mirror_x=intent.flip_horizontal, mirror_y=intent.flip_vertical
+    )
+    at = before_orientation(at, angle=layout.angle, mirror_x=layout.mirror, mirror_y=False)
+    return _cut(frame, width, height, gravity=gravity, objects_at=at, dpr=1.0)
 
 
 def fit(frame: Frame) -> Frame:
@@ -92,20 +98,31 @@ def fit(frame: Frame) -> Frame:
     layout = frame.layout
     if not layout.fit_width and not layout.fit_height:
         return frame
-    return _cut(frame, layout.fit_width, layout.fit_height, gravity=frame.intent.gravity, dpr=layout.dpr)
+    gravity, at = frame.intent.gravity, frame.intent.objects_position
+    return _cut(frame, layout.fit_width, layout.fit_height, gravity=gravity, objects_at=at, dpr=layout.dpr)
 
 
-def _cut(frame: Frame, width: int, height: int, *, gravity: Gravity, dpr: float) -> Frame:
+def _cut(frame: Frame, width: int, height: int, *, gravity: Gravity, objects_at: Gravity, dpr: float) -> Frame:
     outer = frame.image.width, frame.image.height
     inner = min_non_zero(width, outer[0]), min_non_zero(height, outer[1])
     if inner[0] >= outer[0] and inner[1] >= outer[1]:
         return frame
-    if gravity.type is GravityType.SMART:
-        # The search reads all pixels before the cut does.
-        frame = frame.in_memory()
-        return frame.with_image(frame.image.smartcrop(*inner))
-    left, top = position(outer, inner, gravity=gravity, dpr=dpr)
-    return frame.with_image(frame.image.crop(left, top, *inner))
+    things = frame.things(gravity.classes) if gravity.by_objects else []
+    if things:
+        left, top = around(things, outer, inner, at=objects_at, dpr=dpr)
+    elif gravity.by_objects or gravity.type is GravityType.SMART:
+        return _smart_cut(frame, inner)
+    else:
+        left, top = position(outer, inner, gravity=gravity, dpr=dpr)
+    return frame.cropped(left, top, *inner)
+
+
+def _smart_cut(frame: Frame, inner: tuple[int, int]) -> Frame:
+    # The search reads all pixels before the cut does.
+    frame = frame.in_memory()
+    image = frame.image.smartcrop(*inner)
+    # libvips notes where a cut was made, as what has to be added to come back.
+    return replace(frame, image=image, placement=frame.placement.moved(image.xoffset, image.yoffset))
 
 
 def scale(frame: Frame) -> Frame:
@@ -117,10 +134,10 @@ def scale(frame: Frame) -> Frame:
     if layout.turned(frame.intent.rotate):
         factors = factors[::-1]
     if not frame.config.use_linear_colorspace:
-        return frame.with_image(resize(frame.image, *factors))
+        return frame.resized(resize(frame.image, *factors))
     space = str(frame.image.interpretation)
     frame = colour.to_space(colour.import_profile(frame), "scrgb")
-    return colour.to_space(frame.with_image(resize(frame.image, *factors)), space)
+    return colour.to_space(frame.resized(resize(frame.image, *factors)), space)
 
 
 def resize(image: pyvips.Image, factor_x: float, factor_y: float) -> pyvips.Image:
@@ -138,6 +155,7 @@ def orient(frame: Frame) -> Frame:
     if not (layout.angle or layout.mirror or intent.rotate or intent.flip_horizontal or intent.flip_vertical):
         return frame
     frame = frame.in_memory()
+    placement = oriented(frame.placement, (frame.image.width, frame.image.height), layout=layout, intent=intent)
     image = _turned(frame.image, layout.angle)
     if layout.mirror:
         image = image.flip("horizontal")
@@ -148,7 +166,7 @@ def orient(frame: Frame) -> Frame:
         image = image.flip("vertical")
     # The flips and turns made a picture of its own, so the tags can go without a copy.
     tags.remove(image, "orientation", "exif-ifd0-Orientation")
-    return frame.with_image(image)
+    return replace(frame, image=image, placement=placement)
 
 
 def _turned(image: pyvips.Image, angle: int) -> pyvips.Image:

@@ -57,6 +57,8 @@ class Intent:
     extend_aspect_ratio: bool = False
     extend_aspect_ratio_gravity: Gravity = Gravity()
     gravity: Gravity = Gravity()
+    #: Where the objects of a gravity by objects sit in what is cut out around them.
+    objects_position: Gravity = Gravity()
     #: 0 = the whole side, < 1 = a share of the source, >= 1 = source pixels.
     crop_width: float = 0.0
     crop_height: float = 0.0
@@ -77,6 +79,8 @@ class Intent:
     #: An option makes parts of the result transparent, so a format that can hold it is chosen.
     transparent: bool = False
     filtering: Filtering = Filtering.NONE
+    #: Something in the picture must not be recognised: it is never served as it is.
+    conceals: bool = False
 
     # Colour and output.
     background: Colour | None = None
@@ -98,6 +102,8 @@ class Intent:
     enforced: tuple[str, ...] = ()
 
     limits: Limits = Limits()
+    #: Format of the source that a model's artefact stands for, "" = it is the source itself.
+    source_format: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

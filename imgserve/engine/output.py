@@ -10,7 +10,19 @@ from imgserve.errors import ImageRefused
 
 
 def passes_through(source_format: str, *, intent: Intent, config: EngineConfig) -> bool:
-    """Tell whether the source's own bytes are the answer."""
+    """Tell whether the source's own bytes are the answer; raises ImageRefused where they show what must be hidden."""
+    through = _passes_through(source_format, intent=intent, config=config)
+    if through and intent.conceals:
+        raise ImageRefused(
+            "The source would be served as it is, with what is to be hidden in it; ask for another format.",
+            where="format",
+            got=source_format,
+            expected="a format that the picture is rendered for",
+        )
+    return through
+
+
+def _passes_through(source_format: str, *, intent: Intent, config: EngineConfig) -> bool:
     skipped = source_format in intent.skip_processing
     if source_format != "svg":
         return skipped and intent.format in (None, source_format)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from types import MappingProxyType
 from typing import Final
 
 import pyvips
@@ -21,7 +22,9 @@ from imgserve.engine.formats import FORMATS
 from imgserve.engine.frame import Frame, Transform
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.layout import solve
+from imgserve.engine.placement import Placement
 from imgserve.errors import ImageRefused
+from imgserve.ports.models import Reading, Task
 from imgserve.spec.op import Pages, Stage
 
 Step = Callable[[Frame], Frame]
@@ -29,6 +32,9 @@ Step = Callable[[Frame], Frame]
 Spent = dict[str, float]
 
 _LOAD: Final = "load"
+
+#: Nothing was asked of any model.
+NO_READINGS: Final[Mapping[Task, Reading]] = MappingProxyType({})
 
 #: What happens in which order, and why there. Options of a stage act after its built-in step, in catalog order.
 PIPELINE: Final[tuple[tuple[Stage, Step | None, str], ...]] = (
@@ -80,14 +86,19 @@ def render(
     transforms: Sequence[Transform] = (),
     config: EngineConfig,
     deadline: Deadline,
+    readings: Mapping[Task, Reading] = NO_READINGS,
 ) -> Rendered:
     """Make the picture that `intent` and `transforms` describe of encoded bytes; blocks, for a worker thread.
+
+    `readings` are what models saw in the upright source, for options that act on it.
 
     Raises UnsupportedImage (415), ImageRefused (422) and RenderTimeout (504), and nothing else for any bytes.
     """
     spent: Spent = {}
     try:
-        return _render(source, spent, intent=intent, transforms=transforms, config=config, deadline=deadline)
+        return _render(
+            source, spent, intent=intent, transforms=transforms, config=config, deadline=deadline, readings=readings
+        )
     except pyvips.Error as error:
         if deadline.over:
             raise deadline.error() from error
@@ -105,13 +116,14 @@ def _render(
     transforms: Sequence[Transform],
     config: EngineConfig,
     deadline: Deadline,
+    readings: Mapping[Task, Reading],
 ) -> Rendered:
     deadline.check()
     began = time.perf_counter()
     opened = loading.open_source(source, intent=intent, config=config, deadline=deadline)
     if output.passes_through(opened.format, intent=intent, config=config):
         return _pass_through(source, opened, intent=intent, config=config)
-    frame, size = first_frame(source, opened, intent=intent, config=config, deadline=deadline)
+    frame, size = first_frame(source, opened, intent=intent, config=config, deadline=deadline, readings=readings)
     spent[_LOAD] = time.perf_counter() - began
     if frame.pages > 1:
         transforms = [one for one in transforms if one.spec.pages is not Pages.SKIP]
@@ -158,7 +170,13 @@ def _pass_through(source: bytes, opened: loading.Opened, *, intent: Intent, conf
 
 
 def first_frame(
-    source: bytes, opened: loading.Opened, *, intent: Intent, config: EngineConfig, deadline: Deadline
+    source: bytes,
+    opened: loading.Opened,
+    *,
+    intent: Intent,
+    config: EngineConfig,
+    deadline: Deadline,
+    readings: Mapping[Task, Reading] = NO_READINGS,
 ) -> tuple[Frame, tuple[int, int]]:
     """Check the source's size and solve the layout; also give the source's size."""
     image = opened.image
@@ -189,6 +207,8 @@ def first_frame(
         source=source if pages == 1 else None,
         pages=pages,
         vector_shrink=vector_shrink,
+        readings=readings,
+        placement=Placement.stored(image.width, height, orientation=turn),
     )
     return frame, size
 
@@ -205,7 +225,7 @@ def _result_format(opened: loading.Opened, *, intent: Intent, config: EngineConf
     padded = intent.padding_top or intent.padding_right or intent.padding_bottom or intent.padding_left
     transparent = bool(opened.image.hasalpha() or padded or intent.extend or intent.transparent)
     return output.choose_format(
-        opened.format,
+        intent.source_format or opened.format,
         intent=intent,
         config=config,
         animated=animated,

@@ -27,6 +27,8 @@ T = TypeVar("T")
 #: A killed render comes back within the time of one strip of pixels; only an encoder at its last step needs longer.
 GRACE_S: Final = 5.0
 #: What a client is told to wait when the queue is full: renders take parts of a second.
+#: A worker without render threads is replaced within this time.
+_RECYCLING_S: Final = 10
 RETRY_AFTER_S: Final = 1
 
 
@@ -73,6 +75,21 @@ class RenderPool:
         """Pieces of work that run or wait."""
         return self._pending
 
+    def check_room(self, *, ahead: int = 0) -> None:
+        """Refuse what there is no room for, before its source is fetched; raises QueueFull or Unavailable.
+
+        `ahead` pieces of work are counted beside those that it has.
+        """
+        if self.stuck >= self.threads:
+            metrics.refused("stuck")
+            raise Unavailable("This server cannot render at the moment.", retry_after_s=_RECYCLING_S)
+        self._check_queue(ahead=ahead)
+
+    def _check_queue(self, *, ahead: int = 0) -> None:
+        if self._pending + ahead >= self.threads + self.queue_size:
+            metrics.refused("queue")
+            raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
+
     async def run(self, work: Callable[[], T], *, deadline: Deadline) -> T:
         """Run `work` in a thread and give its result.
 
@@ -82,9 +99,7 @@ class RenderPool:
         if self._closed:
             metrics.refused("closing")
             raise Unavailable("The server is shutting down; try again in a moment.", retry_after_s=RETRY_AFTER_S)
-        if self._pending >= self.threads + self.queue_size:
-            metrics.refused("queue")
-            raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
+        self._check_queue()
         loop = asyncio.get_running_loop()
         waiter: asyncio.Future[T] = loop.create_future()
         task = _Task(work, deadline, loop, waiter)

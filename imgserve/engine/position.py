@@ -85,6 +85,11 @@ def _along(size: int, inner: int, *, offset: int, side: int) -> int:
     return to_even((size - inner + 1) / 2) + offset
 
 
+def lacking(width: float, height: float, *, ratio: float) -> tuple[int, int]:
+    """Give the pixels that a box lacks in width and in height to have the aspect ratio; one of them is 0."""
+    return max(0, round(height * ratio - width)), max(0, round(width / ratio - height))
+
+
 def _clamp(value: int, low: int, high: int) -> int:
     return max(low, min(value, high))
 
@@ -94,6 +99,8 @@ def before_orientation(gravity: Gravity, *, angle: int, mirror_x: bool, mirror_y
 
     Cropping with the mapped gravity and turning afterwards gives what turning and cropping would give, for less work.
     """
+    if gravity.by_objects:
+        return gravity
     if mirror_x:
         gravity = _mirrored_x(gravity)
     if mirror_y:

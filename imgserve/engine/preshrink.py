@@ -7,7 +7,7 @@ from typing import Final
 
 from imgserve.engine.layout import Layout
 from imgserve.engine.rounding import scale, shrink, to_even
-from imgserve.spec.values import Gravity, GravityType
+from imgserve.spec.values import GravityType
 
 #: JPEG decoders shrink by these for nothing; larger first.
 JPEG_SHRINKS: Final = (8, 4, 2)
@@ -33,10 +33,10 @@ def preshrunk(layout: Layout, *, width: int, height: int) -> Layout:
     gravity = layout.crop_gravity
     if gravity.type is not GravityType.FOCUS_POINT:
         # Rounded, or an offset of one pixel would become a share.
-        gravity = Gravity(
-            gravity.type,
-            to_even(gravity.x / down_x) if abs(gravity.x) >= 1 else gravity.x,
-            to_even(gravity.y / down_y) if abs(gravity.y) >= 1 else gravity.y,
+        gravity = replace(
+            gravity,
+            x=to_even(gravity.x / down_x) if abs(gravity.x) >= 1 else gravity.x,
+            y=to_even(gravity.y / down_y) if abs(gravity.y) >= 1 else gravity.y,
         )
     return replace(
         layout,

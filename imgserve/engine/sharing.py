@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from imgserve.engine import geometry
 from imgserve.engine.formats import FORMATS
 from imgserve.engine.frame import Frame, Transform
 from imgserve.engine.intent import Intent, Limits
+from imgserve.ports.models import Reading, Task
 
 #: What decides how a source is opened: for its thumbnail or not, and the limits, because some formats are decoded then.
 Opening = tuple[bool, Limits]
@@ -20,6 +21,7 @@ class Variant:
 
     intent: Intent
     transforms: Sequence[Transform] = ()
+    readings: Mapping[Task, Reading] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def alike(starts: Sequence[Start]) -> list[list[Start]]:
         pixels = (
             replace(intent, format=None, quality=0, format_quality={}, max_bytes=0, preferred=(), enforced=()),
             list(start.variant.transforms),
+            start.variant.readings,
             # colour.to_working_space is the one earlier step that asks for the format.
             intent.preserve_hdr and FORMATS[start.frame.format].deep,
         )

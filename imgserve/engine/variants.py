@@ -98,6 +98,7 @@ class _Job:
                 transforms=variant.transforms,
                 config=self.config,
                 deadline=self.deadline,
+                readings=variant.readings,
             )
         except ImgserveError as error:
             return index, error
@@ -110,7 +111,9 @@ class _Job:
         intent, config = variant.intent, self.config
         if output.passes_through(opened.format, intent=intent, config=config):
             return None
-        frame, size = first_frame(self.source, opened, intent=intent, config=config, deadline=self.deadline)
+        frame, size = first_frame(
+            self.source, opened, intent=intent, config=config, deadline=self.deadline, readings=variant.readings
+        )
         # Frames of an animation are made one by one, so that they are never decoded all at the same time.
         return Start(index, variant, frame, size) if frame.pages == 1 else None
 

@@ -44,6 +44,13 @@ _REFINED: Final = counter("refined_results_total")
 _SOURCE_TIMES: Final = Labelled(times("source_duration_seconds"))
 _SOURCE_BYTES: Final = Labelled(counter("source_bytes_total"))
 _SOURCE_ERRORS: Final = Labelled(counter("source_errors_total"))
+_PENDING: Final = Labelled(counter("pending_answers_total"))
+_JOB_WAIT: Final = times("job_wait_seconds")
+_JOB_TIMES: Final = Labelled(times("job_duration_seconds"))
+_JOBS_ENDED: Final = Labelled(counter("jobs_ended_total"))
+_JOBS_REQUEUED: Final = Labelled(counter("jobs_requeued_total"))
+_JOB_PROCESSES: Final = Labelled(counter("job_processes_ended_total"))
+_WEBHOOKS: Final = Labelled(counter("webhooks_total"))
 _RSS: Final = gauge("process_resident_memory_bytes")
 
 
@@ -220,3 +227,31 @@ class Hits:
         _REQUESTS.inc(hits)
         _CACHE_REQUESTS[self.tier, "hit"].inc(hits)
         _CACHE_BYTES[self.tier, "read"].inc(size)
+
+
+def pending_answered(result: Literal["fallback", "degraded", "waited", "error"]) -> None:
+    """Count an image request whose AI steps were not ready."""
+    _PENDING[result].inc()
+
+
+def job_claimed(waited_s: float) -> None:
+    _JOB_WAIT.observe(waited_s)
+
+
+def job_ended(state: str, code: str, seconds: float) -> None:
+    """Count the end of a job; `seconds` of its last attempt, 0 where it had none."""
+    _JOBS_ENDED[state, code].inc()
+    if seconds:
+        _JOB_TIMES[state].observe(seconds)
+
+
+def job_requeued(code: str) -> None:
+    _JOBS_REQUEUED[code].inc()
+
+
+def job_process_ended(reason: str) -> None:
+    _JOB_PROCESSES[reason].inc()
+
+
+def webhook_tried(result: Literal["delivered", "failed", "given_up"]) -> None:
+    _WEBHOOKS[result].inc()

@@ -33,6 +33,9 @@ TIMES: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
 #: The same, coarser: there are twenty stages, and every bound is one more series of each.
 STAGE_TIMES: Final = (0.001, 0.005, 0.025, 0.1, 0.5, 2.5, 10.0)
 
+#: Seconds of jobs: from a thumbnail's mask to a large model on a busy machine.
+JOB_TIMES: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0)
+
 #: Sets the sizes of tiers apart that each process has for itself and that all share; one metric for the reader.
 SHARED_SIZE: Final = "cache_shared_size_bytes"
 
@@ -134,5 +137,26 @@ METRICS: Final[tuple[Metric, ...]] = (
     _times("source_duration_seconds", "Downloads of sources that succeeded.", scheme=_SCHEME),
     _counter("source_bytes_total", "Bytes of sources that were downloaded.", scheme=_SCHEME),
     _counter("source_errors_total", "Downloads of sources that failed.", scheme=_SCHEME, code="the code of the error"),
+    _counter(
+        "pending_answers_total",
+        "Image requests whose AI steps were not ready.",
+        result="fallback (without the steps), degraded (the same, as the job has failed), waited (ready in time) or"
+        " error",
+    ),
+    _times("job_wait_seconds", "From taking an AI job to the begin of an attempt.", bounds=JOB_TIMES),
+    _times(
+        "job_duration_seconds",
+        "Jobs that ended, from the begin of their last attempt.",
+        bounds=JOB_TIMES,
+        state="done, failed or cancelled",
+    ),
+    _counter("jobs_ended_total", "Jobs that ended.", state="done, failed or cancelled", code="the code of the error"),
+    _counter("jobs_requeued_total", "Jobs that are tried again.", code="the code of the error, or stopped"),
+    _counter(
+        "job_processes_ended_total",
+        "Processes of models that ended.",
+        reason="died, timeout, memory, cancelled, lost, stopped, idle or old",
+    ),
+    _counter("webhooks_total", "Tries to deliver a webhook.", result="delivered, failed or given_up"),
     _gauge("process_resident_memory_bytes", "Memory of each serving process.", across=Across.EACH),
 )

@@ -1,4 +1,4 @@
-"""The two things an option can do: say what it wants before any pixel is read, or change the picture."""
+"""What an option can do: say what it wants before any pixel is read, change the picture, or have a model change it."""
 
 from __future__ import annotations
 
@@ -31,3 +31,11 @@ class Transform(Op):
     def apply(self, frame: Frame) -> Frame:
         """Give the frame with its picture changed; raises ImgserveError only."""
         raise NotImplementedError
+
+
+class ModelStep(Op):
+    """An option whose work is done ahead by a worker: what `asks` names takes the source's place."""
+
+    def configure(self, intent: Intent) -> Intent:
+        """Tell the engine what the step's result needs, as `Transform.configure`."""
+        return intent

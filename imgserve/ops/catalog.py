@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from imgserve.ops import delivery, effects, filters, geometry, limits, output, overlay, trim
+from imgserve.ops import delivery, detections, effects, filters, geometry, limits, models, output, overlay, trim
 from imgserve.plan.presets import Preset
 from imgserve.spec.op import Catalog
 
 FAMILIES = (
     (Preset,),
+    models.OPS,
     geometry.OPS,
     trim.OPS,
     filters.OPS,
+    detections.OPS,
     effects.OPS,
     overlay.OPS,
     output.OPS,

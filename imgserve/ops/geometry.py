@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Self
 
+from imgserve.engine.detected import asks_for
 from imgserve.engine.intent import Intent
 from imgserve.ops.behaviour import Setting
+from imgserve.ports.models import Ask
 from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Op, Stage, op
 from imgserve.spec.params import choice, flag, gravity, integer, number
@@ -14,6 +17,11 @@ from imgserve.spec.values import Gravity, GravityType, ResizingType
 
 FOCUS = GravityType.FOCUS_POINT
 SMART = GravityType.SMART
+OBJECTS = (GravityType.OBJECTS, GravityType.WEIGHTED_OBJECTS)
+
+
+def _asks(place: Gravity | None) -> Sequence[Ask]:
+    return asks_for(name for name, _ in place.classes) if place is not None and place.by_objects else ()
 
 
 @op("resizing_type", "rt", stage=Stage.SCALE, example="resizing_type:fill")
@@ -111,11 +119,28 @@ class ExtendAspectRatio(Setting):
 class GravityOption(Setting):
     """Which part of the picture stays when something is cut off.
 
-    A side or corner with offsets, `sm` for the most interesting part as libvips finds it, or `fp:x:y` for a focus
-    point in shares of the picture.
+    A side or corner with offsets, `sm` for the most interesting part as libvips finds it, `fp:x:y` for a focus point in
+    shares of the picture, or what models find: `obj:face:dog` keeps as much as possible of faces and dogs,
+    `objw:face:3:dog:1` counts faces three times. `face` and `text` have models of their own; `obj` alone, or the class
+    `all`, is everything but text. The things that count most by weight, confidence and area stay whole; where none is
+    found, it is `sm`. Class names are written with `_` or `-` for spaces, in any case.
     """
 
-    gravity: Gravity = gravity(SMART, FOCUS, doc="the part to keep")
+    gravity: Gravity = gravity(SMART, FOCUS, *OBJECTS, doc="the part to keep")
+
+    def asks(self) -> Sequence[Ask]:
+        return _asks(self.gravity)
+
+
+@op("objects_position", "obj_pos", "op", stage=Stage.FIT, example="objects_position:so:0:10")
+class ObjectsPosition(Setting):
+    """Where the objects of the gravities `obj` and `objw` sit in what is cut out, as far as they stay whole.
+
+    A side or corner with offsets, `fp:x:y` for a point in shares of the cut, or `prop` for where they sit in the whole
+    picture.
+    """
+
+    objects_position: Gravity = gravity(FOCUS, GravityType.PROPORTIONAL, doc="the place of the objects")
 
 
 @op("crop", "c", stage=Stage.CROP, example="crop:0.8:0.8:no")
@@ -125,8 +150,11 @@ class Crop(Setting):
     crop_width: float = number(min=0, doc="0 = the whole width, below 1 = a share of it, else source pixels")
     crop_height: float = number(min=0, default=0.0, doc="the same for the height")
     crop_gravity: Gravity | None = gravity(
-        SMART, FOCUS, default=None, doc="where to cut; the general gravity if left out"
+        SMART, FOCUS, *OBJECTS, default=None, doc="where to cut; the general gravity if left out"
     )
+
+    def asks(self) -> Sequence[Ask]:
+        return _asks(self.crop_gravity)
 
     def merge(self, earlier: Self) -> Self:
         return self
@@ -247,6 +275,7 @@ OPS = (
     Extend,
     ExtendAspectRatio,
     GravityOption,
+    ObjectsPosition,
     Crop,
     Padding,
     AutoRotate,

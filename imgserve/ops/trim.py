@@ -10,6 +10,7 @@ import pyvips
 from imgserve.engine.colour import space_of, to_working_space
 from imgserve.engine.frame import Frame
 from imgserve.engine.intent import Intent
+from imgserve.engine.position import lacking
 from imgserve.ops.behaviour import Transform
 from imgserve.spec.op import Op, Pages, Stage, op
 from imgserve.spec.params import colour, flag, integer, number
@@ -32,9 +33,8 @@ class Trim(Transform):
         if self.threshold is None:
             return frame
         frame = to_working_space(frame).in_memory()
-        box = self._box(frame.image, self.threshold)
-        image = frame.image.crop(*box) if box else frame.image
-        return frame.cut(image).in_memory()
+        box = self._box(frame.image, self.threshold) or (0, 0, frame.image.width, frame.image.height)
+        return frame.cut(frame.image.crop(*box), left=box[0], top=box[1]).in_memory()
 
     def _box(self, image: pyvips.Image, threshold: float) -> tuple[int, int, int, int] | None:
         rgb = image if space_of(image) == "srgb" else image.colourspace("srgb")
@@ -89,10 +89,12 @@ class AutoCrop(Transform):
         vertical = _widened(top, height, by=self.margin, whole=image.height)
         if frame.intent.extend:
             horizontal, vertical = _shaped(frame, horizontal, vertical)
-        image = image.crop(horizontal[0], vertical[0], horizontal[1], vertical[1])
+        (left, width), (top, height) = horizontal, vertical
+        image = image.crop(left, top, width, height)
         if frame.intent.extend and not image.hasalpha():
-            image, frame = _filled_up(frame, image), _filling(frame)
-        return frame.cut(image).in_memory()
+            image, more_x, more_y = _filled_up(frame, image)
+            left, top, frame = left - more_x, top - more_y, _filling(frame)
+        return frame.cut(image, left=left, top=top).in_memory()
 
     def _subject(self, image: pyvips.Image) -> tuple[int, int, int, int]:
         if image.hasalpha():
@@ -131,7 +133,7 @@ def _missing(frame: Frame, width: int, height: int) -> tuple[int, int]:
     ratio = layout.target_width / layout.target_height
     if layout.turned(frame.intent.rotate):
         ratio = 1 / ratio
-    return max(0, round(height * ratio) - width), max(0, round(width / ratio) - height)
+    return lacking(width, height, ratio=ratio)
 
 
 def _filling(frame: Frame) -> Frame:
@@ -142,19 +144,18 @@ def _filling(frame: Frame) -> Frame:
     return dataclasses.replace(frame, intent=intent)
 
 
-def _filled_up(frame: Frame, image: pyvips.Image) -> pyvips.Image:
-    """Go on with the background's colour where an opaque source ends, so that it stays opaque."""
+def _filled_up(frame: Frame, image: pyvips.Image) -> tuple[pyvips.Image, int, int]:
+    """Go on with the background's colour where an opaque source ends, so that it stays opaque.
+
+    Also give what was added on the left and above.
+    """
     more_x, more_y = _missing(frame, image.width, image.height)
     if not more_x and not more_y:
-        return image
-    return image.embed(
-        more_x // 2,
-        more_y // 2,
-        image.width + more_x,
-        image.height + more_y,
-        extend="background",
-        background=_corner_colour(frame.image),
-    )
+        return image, 0, 0
+    left, top = more_x // 2, more_y // 2
+    size = image.width + more_x, image.height + more_y
+    background = _corner_colour(frame.image)
+    return image.embed(left, top, *size, extend="background", background=background), left, top
 
 
 def _corner_colour(image: pyvips.Image) -> list[float]:

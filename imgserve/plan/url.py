@@ -32,6 +32,9 @@ _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9_-]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
+#: Schemes of sources that are on no other machine.
+_NO_HOST: Final = ("local", "upload")
+
 #: What may stay as it is in a printed plain source: all but "@" (format), "?" (query), "%" and "#".
 PLAIN_SAFE: Final = "/:!$&'()*+,;=~"
 
@@ -60,6 +63,8 @@ class Grammar:
     presets: Presets = field(default_factory=dict)
     separator: str = ":"
     base_url: str = ""
+    #: What sources begin with that are the server's own: neither of the next two changes them.
+    own: str = ""
     #: Pattern (anchored at the start) and its replacement, applied to every source in turn.
     url_replacements: tuple[tuple[re.Pattern[str], str], ...] = ()
     base64_includes_filename: bool = False
@@ -103,7 +108,7 @@ def repair(path: str) -> str:
         options, marker, source = path.partition(f"/{PLAIN}/")
         if not marker:
             return options.replace("%3A", ":")
-    source = _BROKEN_SCHEME.sub(lambda found: f"{found[1]}:{'///' if found[1] == 'local' else '//'}{found[2]}", source)
+    source = _BROKEN_SCHEME.sub(lambda found: f"{found[1]}:{'///' if found[1] in _NO_HOST else '//'}{found[2]}", source)
     options = options.replace("%3A", ":")
     return f"{options}/{PLAIN}/{source}".removeprefix("/")
 
@@ -294,6 +299,8 @@ def _source_text(raw: bytes) -> str:
 
 
 def _resolve(source: str, grammar: Grammar) -> str:
+    if grammar.own and source.startswith(grammar.own):
+        return source
     for pattern, replacement in grammar.url_replacements:
         source = pattern.sub(replacement, source, count=1)
     return source if source.startswith(grammar.base_url) else grammar.base_url + source

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -49,6 +49,8 @@ class Made:
     stale: str = ""
     #: It must not be kept: the origin said so.
     private: bool = False
+    #: Who made its AI steps, "" where there are none.
+    provider: str = ""
 
     @property
     def passing(self) -> bool:
@@ -63,14 +65,14 @@ def labels_of(plan: Plan) -> tuple[str, ...]:
     return (SOURCE + plan.source, *sorted(named))
 
 
-def key_of(plan: Plan, *, epoch: str) -> str:
-    """Name the plan's result, as 64 hex digits.
+def key_of(plan: Plan, *, epoch: str, of: Sequence[str] = ()) -> str:
+    """Name the plan's result, as 64 hex digits; `of` is what it is made of beside its source.
 
     Other tags and presets make another result of the same pixels: what is kept has then the labels of every URL that it
     answers, whoever made it, and a purge by any of them finds it.
     """
     key = plan.key(epoch=epoch)
-    _, *named = labels_of(plan)
+    _, *named = (*labels_of(plan), *of)
     return hashlib.sha256("\n".join((key, *named)).encode()).hexdigest() if named else key
 
 
@@ -94,7 +96,7 @@ def to_stored(made: Made, labels: tuple[str, ...], *, keep_s: float) -> Stored:
         "fresh_until": made.fresh_until,
         "draft": made.draft,
         "origin": origin_facts(made.origin),
-    }
+    } | ({"provider": made.provider} if made.provider else {})
     return Stored(
         meta=json.dumps(facts, separators=(",", ":")).encode(),
         body=picture.data,
@@ -128,6 +130,7 @@ def from_stored(stored: Stored) -> Made | None:
             stored_at=facts["stored_at"],
             fresh_until=facts["fresh_until"],
             draft=facts["draft"],
+            provider=facts.get("provider", ""),
         )
     except (ValueError, KeyError, TypeError):
         return None

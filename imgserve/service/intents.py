@@ -10,7 +10,7 @@ from typing import Any
 
 from imgserve.engine.frame import Transform
 from imgserve.engine.intent import Intent
-from imgserve.ops.behaviour import Setting
+from imgserve.ops.behaviour import ModelStep, Setting
 from imgserve.ops.behaviour import Transform as TransformOp
 from imgserve.plan.model import Plan
 
@@ -19,11 +19,11 @@ def intent_of(plan: Plan, defaults: Intent) -> Intent:
     """Put what the plan says over the operator's defaults."""
     # Plain settings go in together, once: a copy of Intent costs 20 microseconds, more than parsing an option.
     given: dict[str, Any] = {"preferred": plan.preferred, "enforced": plan.enforced}
-    rest: list[Setting | TransformOp] = []
+    rest: list[Setting | TransformOp | ModelStep] = []
     for one in plan.ops:
         if isinstance(one, Setting) and type(one).configure is Setting.configure:
             given |= one.given()
-        elif isinstance(one, Setting | TransformOp):
+        elif isinstance(one, Setting | TransformOp | ModelStep):
             rest.append(one)
     return reduce(lambda so_far, one: one.configure(so_far), rest, dataclasses.replace(defaults, **given))
 

@@ -13,33 +13,36 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from types import MappingProxyType
+from typing import Final
 
 from imgserve import metrics
 from imgserve.engine.deadline import Deadline
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.pipeline import Rendered, render
-from imgserve.engine.pool import RETRY_AFTER_S, RenderPool
+from imgserve.engine.pool import RenderPool
 from imgserve.errors import (
     BadRequest,
     ImageError,
     ImgserveError,
     LoadError,
-    QueueFull,
     RenderTimeout,
     SourceDenied,
     SourceNotFound,
     SourceTimeout,
     SourceUnreachable,
-    Unavailable,
 )
 from imgserve.plan.model import Plan
+from imgserve.plan.needs import Need, without_models
 from imgserve.plan.sources import AllowedSources, scheme_of
-from imgserve.ports import Announce, Blob, Origin, Source, SourceStream, unannounced
-from imgserve.service.admission import Ahead, ByteBudget, Place
+from imgserve.ports import Announce, Blob, Source, SourceStream, unannounced
+from imgserve.ports.models import Reading, Task
+from imgserve.service.admission import Ahead, ByteBudget, Place, Share
+from imgserve.service.conditions import Condition, Unchanged, unless_known
 from imgserve.service.entry import COALESCED, Made, key_of, labels_of, source_tag
 from imgserve.service.freshness import State
 from imgserve.service.intents import Intents, transforms_of
+from imgserve.service.modelled import Given, Modelled
 from imgserve.service.results import Job, ResultCache
 from imgserve.service.source_cache import SourceCache
 from imgserve.service.validators import NOT_MODIFIED, is_version, origin_condition, source_validator
@@ -49,41 +52,8 @@ logger = logging.getLogger(__name__)
 #: Bound on asking an origin about a stale result in the background.
 _CHECK_S: Final = 30.0
 
-#: A worker without render threads is replaced within this time.
-_RECYCLING_S: Final = 10
-
-
-class Condition(Protocol):
-    """What the client already has."""
-
-    @property
-    def given(self) -> bool:
-        """Whether the client has anything at all."""
-        ...
-
-    def origin_headers(self) -> Mapping[str, str]:
-        """Give the condition in terms of the source, for its origin; empty when there is none."""
-        ...
-
-    def holds(self, validator: str, origin: Origin, *, draft: bool = False) -> bool:
-        """Tell whether the client has the result, or its draft, made of this source."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unchanged:
-    """The client has the result; `validator` is None when the origin said so without sending the source."""
-
-    origin: Origin
-    validator: str | None
-    draft: bool = False
-    #: Why it is served beyond its time, as in `Made`.
-    stale: str = ""
-
-    @property
-    def passing(self) -> bool:
-        """See `Made.passing`."""
-        return self.draft or bool(self.stale)
+#: What a plan's key has when its AI steps are left out.
+_WITHOUT_MODELS: Final = "without models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +78,21 @@ class Renderer:
     render_timeout_s: float = 0.0
     #: Told of results that were encoded fast; None = all encodes are final.
     drafts: Callable[[Job], None] | None = None
+    #: Gives what AI steps made; None = this server has none.
+    modelled: Modelled | None = None
     clock: Callable[[], float] = time.monotonic
 
     def intent(self, plan: Plan) -> Intent:
         return self.intents.of(plan)
 
     def key(self, plan: Plan) -> str:
-        return key_of(plan, epoch=self.epoch)
+        """Name the plan's result; raises ProviderUnavailable for AI steps that nobody does here."""
+        needs = self.needs(plan)
+        return key_of(plan, epoch=self.epoch, of=self.modelled.keys(needs) if needs and self.modelled else ())
+
+    def needs(self, plan: Plan) -> tuple[Need, ...]:
+        """Give the artefacts that the plan is made of; raises ProviderUnavailable."""
+        return self.modelled.needs(plan) if self.modelled is not None else ()
 
     def admit(self, plan: Plan) -> None:
         """Check before any work that the plan's source may be fetched; raises BadRequest or SourceForbidden."""
@@ -143,27 +121,43 @@ class Renderer:
             labels=labels_of(plan),
             ends_at=ends_at,
             mark=await self.results.now(),
+            needs=self.needs(plan),
         )
         kept = await self.results.find(job)
         if kept is not None and (found := await self._kept_answer(job, kept)) is not None:
-            return _unless_known(found, condition)
-        if kept is None and condition.given:
-            return await self._made_unless_known(job, condition)
-        return _unless_known(await self._join(job, kept), condition)
+            return unless_known(found, condition)
+        if kept is None and condition.given and not job.needs:
+            return await self._madeunless_known(job, condition)
+        return unless_known(await self._join(job, kept), condition)
 
-    async def _made_unless_known(self, job: Job, condition: Condition) -> Made | Unchanged:
+    async def without_models(self, plan: Plan, *, ends_at: float) -> Made:
+        """Give the picture of a plan as it is without its AI steps, while those are not ready."""
+        plain = without_models(plan)
+        job = Job(
+            plan=plain,
+            key=key_of(plain, epoch=self.epoch, of=(_WITHOUT_MODELS,)),
+            labels=labels_of(plain),
+            ends_at=ends_at,
+            mark=await self.results.now(),
+        )
+        kept = await self.results.find(job)
+        if kept is not None and (found := await self._kept_answer(job, kept)) is not None:
+            return found
+        return await self._join(job, kept)
+
+    async def _madeunless_known(self, job: Job, condition: Condition) -> Made | Unchanged:
         """Make a result that the client may have: where the origin agrees, nobody needs to."""
         headers = condition.origin_headers()
         if not headers:
             # Without a 304, which needs no room, a render is likely; where it would be refused, spare the download.
-            self._check_room()
+            self.pool.check_room()
         with self.bytes_in_flight.share() as share:
             blob = await self.fetch(job.plan, self.intent(job.plan), headers=headers, announce=share.expect)
             if blob.origin.status == NOT_MODIFIED:
                 return Unchanged(origin=blob.origin, validator=None)
             if condition.holds(validator := source_validator(blob), blob.origin):
                 return Unchanged(origin=blob.origin, validator=validator)
-            return _unless_known(await self._join(dataclasses.replace(job, blob=blob), None), condition)
+            return unless_known(await self._join(dataclasses.replace(job, blob=blob), None), condition)
 
     async def _kept_answer(self, job: Job, kept: Made) -> Made | None:
         """Give what is kept, if it may be served; None where it has to be made, or its origin asked, first."""
@@ -180,6 +174,7 @@ class Renderer:
             try:
                 return await self._join(job, kept)
             except (SourceUnreachable, SourceTimeout, LoadError) as error:
+                # Pending too: what was made of the older version is better than nothing.
                 metrics.revalidated("error")
                 metrics.stale_answered("error")
                 _told("a stale result is served, as its source cannot be checked", job, error)
@@ -214,7 +209,7 @@ class Renderer:
         """Refuse a result that is known to be wrong, or for whose render there is no room: its download is spared."""
         self.results.check_negative(job.key)
         if kept is None:
-            self._check_room(ahead=self.ahead.inside)
+            self.pool.check_room(ahead=self.ahead.inside)
 
     async def _make(self, job: Job, kept: Made | None) -> Made:
         """Make a result, or find it unchanged; once in all processes that share a lock."""
@@ -232,20 +227,16 @@ class Renderer:
             return made
 
     async def _made(self, job: Job, kept: Made | None, place: Place) -> Made:
-        plan, intent = job.plan, self.intent(job.plan)
         with self.bytes_in_flight.share() as share:
-            headers = origin_condition(kept.validator) if kept is not None else {}
-            if (blob := job.blob) is None:  # the request that brings one counts it
-                blob = await self.fetch(plan, intent, headers=headers, announce=share.expect)
-                share.settle(len(blob.data))
-            if kept is not None and is_version(blob, kept.validator):
+            given = await self._given(job, kept, share)
+            if kept is not None and is_version(given.blob, kept.validator, known=given.validator):
                 metrics.revalidated("unchanged")
-                return self.results.freshened(job, kept, blob)
+                return self.results.freshened(job, kept, given.blob)
             if kept is not None:
                 metrics.revalidated("changed")
             place.leave()
             try:
-                picture = await self.run(plan, intent, blob.data, ends_at=job.ends_at)
+                picture = await self._run(job, given)
             except ImageError as error:
                 if not job.mark.passed(job.labels):
                     self.results.negatives.put(job.key, error)
@@ -254,26 +245,32 @@ class Renderer:
             job,
             Made(
                 picture=picture,
-                origin=blob.origin,
-                source_bytes=len(blob.data),
-                validator=source_validator(blob),
-                draft=self.drafts is not None and not picture.passthrough,
+                origin=given.blob.origin,
+                source_bytes=given.source_bytes,
+                validator=given.validator or source_validator(given.blob),
+                draft=self.drafts is not None and not picture.passthrough and not job.needs,
+                provider=given.provider,
+                stale=given.stale,
             ),
-            blob,
+            given.blob,
         )
 
-    def _check_room(self, *, ahead: int = 0) -> None:
-        """Refuse at once what the pool would refuse; raises QueueFull or Unavailable.
+    async def _given(self, job: Job, kept: Made | None, share: Share) -> Given:
+        """Fetch what the picture is made of, or hear that it has not changed; raises Pending for AI steps."""
+        intent = self.intent(job.plan)
 
-        `ahead` jobs are counted beside those that it has.
-        """
-        pool = self.pool
-        if pool.stuck >= pool.threads:
-            metrics.refused("stuck")
-            raise Unavailable("This server cannot render at the moment.", retry_after_s=_RECYCLING_S)
-        if pool.pending + ahead >= pool.threads + pool.queue_size:
-            metrics.refused("queue")
-            raise QueueFull("Too many images are being made; try again in a moment.", retry_after_s=RETRY_AFTER_S)
+        async def fetch(headers: Mapping[str, str]) -> Blob:
+            blob = await self.fetch(job.plan, intent, headers=headers, announce=share.expect)
+            share.settle(len(blob.data))
+            return blob
+
+        if job.needs and self.modelled is not None:
+            given = await self.modelled.given(job.plan, job.needs, fetch)
+            share.settle(len(given.blob.data))
+            return given
+        # The request that brings one counts it.
+        blob = job.blob or await fetch(origin_condition(kept.validator) if kept is not None else {})
+        return Given(blob=blob, source_bytes=len(blob.data))
 
     async def fetch(
         self,
@@ -293,9 +290,17 @@ class Renderer:
         """Open the source to pass its bytes on as they are; its size is not bounded, as in imgproxy."""
         return self.source_of(plan).open(plan.source, max_bytes=0, headers=headers)
 
-    async def run(self, plan: Plan, intent: Intent, data: bytes, *, ends_at: float) -> Rendered:
+    async def run(
+        self,
+        plan: Plan,
+        intent: Intent,
+        data: bytes,
+        *,
+        ends_at: float,
+        readings: Mapping[Task, Reading] = MappingProxyType({}),
+    ) -> Rendered:
         """Render in the pool; raises QueueFull, Unavailable, RenderTimeout and the engine's ImageError."""
-        self._check_room()
+        self.pool.check_room()
         transforms = transforms_of(plan)
         left_s = ends_at - self.clock()
         if left_s <= 0:
@@ -303,17 +308,22 @@ class Renderer:
         deadline = Deadline(min(left_s, self.render_timeout_s) if self.render_timeout_s else left_s)
 
         def work() -> Rendered:
-            return render(data, intent=intent, transforms=transforms, config=self.config, deadline=deadline)
+            return render(
+                data, intent=intent, transforms=transforms, config=self.config, deadline=deadline, readings=readings
+            )
 
         return await self.pool.run(work, deadline=deadline)
+
+    async def _run(self, job: Job, given: Given) -> Rendered:
+        intent = self.intent(job.plan)
+        if given.source_format:
+            # The artefact is no source to be passed on, its own format says nothing about the result's, and what
+            # bounds sources says nothing about what was made of one.
+            limits = dataclasses.replace(intent.limits, max_src_pixels=0)
+            intent = dataclasses.replace(intent, skip_processing=(), source_format=given.source_format, limits=limits)
+        return await self.run(job.plan, intent, given.blob.data, ends_at=job.ends_at, readings=given.readings)
 
 
 def _told(what: str, job: Job, error: ImgserveError) -> None:
     # Not the source's URL, which may be secret: the name that it has in Cache-Tag.
     logger.warning("%s (%s): %s", what, source_tag(job.plan.source), error.message)
-
-
-def _unless_known(made: Made, condition: Condition) -> Made | Unchanged:
-    if condition.holds(made.validator, made.origin, draft=made.draft):
-        return Unchanged(origin=made.origin, validator=made.validator, draft=made.draft, stale=made.stale)
-    return made

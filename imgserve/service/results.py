@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imgserve.plan.model import Plan
+from imgserve.plan.needs import Need
 from imgserve.plan.sources import scheme_of
 from imgserve.ports import Blob, Locks
 from imgserve.service.entry import MEMORY, Made, from_stored, to_stored
@@ -41,6 +42,8 @@ class Job:
     mark: Mark
     #: The source, where it was downloaded already.
     blob: Blob | None = None
+    #: Artefacts that it is made of.
+    needs: tuple[Need, ...] = ()
 
 
 class ResultCache:

@@ -21,6 +21,7 @@ from imgserve.settings.declare import (
     text,
     texts,
 )
+from imgserve.settings.models import JobSettings, Models
 
 MEBIBYTE: Final = 1024 * 1024
 #: A pebibyte: beyond any disk, within 64 bits.
@@ -354,7 +355,7 @@ class Sources:
 
 GROUPS: Final = (
     Url, Server, Caching, Cache, Monitoring, LimitSettings, Security, Encoding, Negotiation, Processing, Watermark,
-    FallbackImage, Sources,
+    FallbackImage, Sources, Models, JobSettings,
 )  # fmt: skip
 
 
@@ -375,6 +376,8 @@ class Settings:
     watermark: Watermark = Watermark()
     fallback: FallbackImage = FallbackImage()
     sources: Sources = Sources()
+    models: Models = Models()
+    jobs: JobSettings = JobSettings()
     warnings: tuple[str, ...] = ()
 
     def without_cache(self) -> Settings:

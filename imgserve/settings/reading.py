@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from imgserve.errors import ConfigError
 from imgserve.settings.groups import GROUPS, Cache, Settings, Url
+from imgserve.settings.models import JobSettings
 from imgserve.spec.kinds import BadArgument, Integer, Number
 from imgserve.spec.params import Param
 
@@ -20,10 +21,16 @@ PREFIX: Final = "IMGSERVE_"
 FALLBACK_PREFIX: Final = "IMGPROXY_"
 
 #: Values of these are never shown.
-SECRET: Final = frozenset({"key", "salt", "secret", "s3_assume_role_external_id", "redis_url", "api_keys"})
+SECRET: Final = frozenset(
+    {
+        "key", "salt", "secret", "s3_assume_role_external_id", "redis_url", "api_keys", "queue_redis_url",
+        "background_api_key", "webhook_secret",
+    }
+)  # fmt: skip
 
 _TIER_ORDER: Final = ("memory", "disk", "redis", "s3", "off")
 _REDIS_SCHEMES: Final = ("redis://", "rediss://", "unix://")
+_PENDING: Final = re.compile(r"fallback|error|wait:[1-9][0-9]{0,4}")
 #: SHA-256.
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 
@@ -99,6 +106,7 @@ def _across(settings: Settings) -> Iterator[str]:
     """Check what no single variable can tell."""
     yield from _across_sources(settings)
     yield from _across_cache(settings.cache)
+    yield from _across_jobs(settings.jobs)
     for name in ("watermark", "fallback"):
         part = getattr(settings, name)
         stem = "watermark" if name == "watermark" else "fallback_image"
@@ -131,6 +139,17 @@ def _across_cache(cache: Cache) -> Iterator[str]:
         name, _, digest = pair.partition(":")
         if not name or not _DIGEST.fullmatch(digest):
             yield "IMGSERVE_API_KEYS: expected name:hash pairs of `imgserve keygen --api-key`, got another form"
+
+
+def _across_jobs(jobs: JobSettings) -> Iterator[str]:
+    if not _PENDING.fullmatch(jobs.pending):
+        yield f"IMGSERVE_PENDING: expected fallback, error, or wait:<milliseconds below 100000>, got {jobs.pending!r}"
+    url = jobs.queue_redis_url
+    if url and not url.startswith(_REDIS_SCHEMES):
+        yield f"IMGSERVE_QUEUE_REDIS_URL: expected one of {', '.join(_REDIS_SCHEMES)}, got {_shown_url(url)}"
+    for pattern in jobs.allowed_webhooks:
+        if not pattern.startswith(("https://", "http://")):
+            yield f"IMGSERVE_ALLOWED_WEBHOOKS: expected beginnings of URLs like https://hooks.example/, got {pattern!r}"
 
 
 def _shown_url(url: str) -> str:

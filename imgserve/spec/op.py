@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any, ClassVar, Self, TypeVar, dataclass_transform
 
+from imgserve.ports.models import Ask
 from imgserve.spec.kinds import BadArgument
 from imgserve.spec.params import (
     REQUIRED,
@@ -130,6 +131,10 @@ class Op:
     def expand(self) -> Sequence[Op]:
         """Give the options this one stands for; a plain option stands for itself."""
         return (self,)
+
+    def asks(self) -> Sequence[Ask]:
+        """Name what models have to be asked before this option can act; a plain option asks nothing."""
+        return ()
 
     def arguments(self) -> list[str]:
         """Print the arguments as URL pieces, without trailing ones that say nothing."""

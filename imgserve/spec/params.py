@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any, Final
 
 from imgserve.spec.kinds import Choice, Flag, Integer, Kind, Number, Text
-from imgserve.spec.shapes import COMPASS, ColourKind, GravityKind, Many, Pairs
+from imgserve.spec.shapes import COMPASS, ClassesKind, ColourKind, GravityKind, Many, Pairs
 from imgserve.spec.values import FORMAT_NAMES, GravityType
 
 REQUIRED: Final = object()
@@ -74,5 +74,11 @@ def colour(*, rgb: bool = False, default: Any = REQUIRED, doc: str) -> Any:
     return Param(ColourKind(3 if rgb else 1), default, doc)
 
 
+def classes(*, doc: str) -> Any:
+    return Param(ClassesKind(), (), doc)
+
+
 def gravity(*extra: GravityType, default: Any = REQUIRED, doc: str) -> Any:
-    return Param(GravityKind(COMPASS + extra), default, doc)
+    types = COMPASS + extra
+    # Classes of objects are as many as there are pieces.
+    return Param(GravityKind(types, None if GravityType.OBJECTS in types else 3), default, doc)

@@ -1,4 +1,4 @@
-"""Kinds of argument made of several pieces or channels: colours, gravities, lists, pairs."""
+"""Kinds of argument made of several pieces or channels: colours, gravities, classes of objects, lists, pairs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from imgserve.spec.kinds import BadArgument, Choice, Kind, Number, Schema, number_text
-from imgserve.spec.values import Colour, Gravity, GravityType
+from imgserve.spec.values import ALL_CLASSES, Colour, Gravity, GravityType, class_name
 
 _HEX_COLOUR = re.compile(r"(?:[0-9a-fA-F]{3}){1,2}")
 
@@ -56,12 +56,56 @@ class ColourKind(Kind):
         return {"type": "string", "pattern": "^([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$"}
 
 
-COMPASS: Final = tuple(kind for kind in GravityType if kind not in ("sm", "fp", "re"))
+COMPASS: Final = tuple(kind for kind in GravityType if kind not in ("sm", "fp", "re", "obj", "objw", "prop"))
+
+_OBJECT_TYPES: Final = (GravityType.OBJECTS, GravityType.WEIGHTED_OBJECTS)
+_WITHOUT_OFFSETS: Final = (GravityType.SMART, GravityType.PROPORTIONAL)
+#: What a class weighs that is given without a weight.
+_WEIGHT: Final = 1.0
+
+#: More than any model knows makes no sense; every one of them is compared with every thing that was found.
+MAX_CLASSES: Final = 64
+_MAX_CLASS_NAME: Final = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class ClassesKind(Kind):
+    """Classes of things that models find, in one order; none, as `all`, means every class."""
+
+    span: int | None = None
+
+    @property
+    def expected(self) -> str:
+        return f"class names with `_` or `-` for spaces, at most {MAX_CLASSES}; none or `{ALL_CLASSES}` for every class"
+
+    def parse(self, pieces: Sequence[str]) -> tuple[str, ...]:
+        return self.check([piece for piece in pieces if piece])
+
+    def format(self, value: tuple[str, ...]) -> list[str]:
+        return list(value)
+
+    def check(self, value: object) -> tuple[str, ...]:
+        if not isinstance(value, list | tuple) or len(value) > MAX_CLASSES:
+            raise self.refuse(value)
+        names = {self._name(item) for item in value}
+        return () if ALL_CLASSES in names else tuple(sorted(names))
+
+    def _name(self, value: object) -> str:
+        name = class_name(value) if isinstance(value, str) else ""
+        if not 0 < len(name) <= _MAX_CLASS_NAME:
+            raise self.refuse(value)
+        return name
+
+    def schema(self) -> Schema:
+        return {"type": "array", "items": {"type": "string", "minLength": 1}, "maxItems": MAX_CLASSES}
 
 
 @dataclasses.dataclass(frozen=True)
 class GravityKind(Kind):
-    """A gravity: `type`, or `type:x:y`; which types are meant differs from option to option."""
+    """A gravity: `type`, or `type:x:y`; which types are meant differs from option to option.
+
+    Where it is by objects, their classes follow: `obj:class…` or `objw:class:weight…`.
+    """
 
     types: tuple[GravityType, ...] = COMPASS
     span: int | None = 3
@@ -71,58 +115,116 @@ class GravityKind(Kind):
         text = f"a gravity: {', '.join(self.types)}, each with offsets x:y if wanted"
         if GravityType.FOCUS_POINT in self.types:
             text += "; fp needs x:y, both from 0 to 1"
-        return text + ("; sm takes no offsets" if GravityType.SMART in self.types else "")
+        bare = ", ".join(kind for kind in _WITHOUT_OFFSETS if kind in self.types)
+        text += f"; {bare} takes no offsets" if bare else ""
+        if GravityType.OBJECTS in self.types:
+            text += "; obj takes classes (obj:face:dog), objw classes with weights of 0 or more (objw:face:3:dog:1)"
+        return text
 
     def parse(self, pieces: Sequence[str]) -> Gravity:
         text = ":".join(pieces)
         if pieces[0] not in self.types:
             raise self.refuse(text)
-        if pieces[0] == GravityType.SMART and any(pieces[1:]):
+        kind = GravityType(pieces[0])
+        if kind in _OBJECT_TYPES:
+            return self.check(
+                Gravity(kind, classes=self._classes(pieces[1:], text, weighted=kind is GravityType.WEIGHTED_OBJECTS))
+            )
+        if any(pieces[3:]) or (kind in _WITHOUT_OFFSETS and any(pieces[1:])):
             raise self.refuse(text)
-        if pieces[0] == GravityType.FOCUS_POINT and len(list(filter(None, pieces))) != 3:
+        if kind is GravityType.FOCUS_POINT and len(list(filter(None, pieces))) != 3:
             raise self.refuse(text)
-        offsets = [self._offset(piece, text) for piece in pieces[1:]]
-        return self.check(Gravity(GravityType(pieces[0]), *offsets))
+        x, y = (self._number(piece, text) if piece else 0.0 for piece in [*pieces[1:], "", ""][:2])
+        return self.check(Gravity(kind, x, y))
 
-    def _offset(self, piece: str, text: str) -> float:
+    def _classes(self, pieces: Sequence[str], text: str, *, weighted: bool) -> tuple[tuple[str, float], ...]:
+        if not weighted:
+            return tuple((piece, _WEIGHT) for piece in pieces if piece)
+        weights = [*pieces[1::2], ""]
+        return tuple(
+            (name, self._number(weight, text) if weight else _WEIGHT)
+            for name, weight in zip(pieces[::2], weights, strict=False)
+            if name or weight
+        )
+
+    def _number(self, piece: str, text: str) -> float:
         try:
-            return Number().parse([piece]) if piece else 0.0
+            return Number().parse([piece])
         except BadArgument:
             raise self.refuse(text) from None
 
     def format(self, value: Gravity) -> list[str]:
-        if value.type != GravityType.FOCUS_POINT and not value.x and not value.y:
+        if value.type is GravityType.OBJECTS:
+            return [value.type.value, *(name for name, _ in value.classes)]
+        if value.type is GravityType.WEIGHTED_OBJECTS:
+            return [
+                value.type.value,
+                *(piece for name, weight in value.classes for piece in (name, number_text(weight))),
+            ]
+        if value.type is not GravityType.FOCUS_POINT and not value.x and not value.y:
             return [value.type.value]
         return [value.type.value, number_text(value.x), number_text(value.y)]
 
     def check(self, value: object) -> Gravity:
         if isinstance(value, str) and value:
             return self.parse(value.split(":"))
-        if isinstance(value, Mapping) and set(value) <= {"type", "x", "y"}:
-            kind = value.get("type")
-            if not isinstance(kind, str) or kind not in self.types:
-                raise self.refuse(dict(value))
-            value = Gravity(GravityType(kind), cast(float, value.get("x", 0.0)), cast(float, value.get("y", 0.0)))
+        if isinstance(value, Mapping):
+            value = self._of_table(value)
         if not isinstance(value, Gravity) or value.type not in self.types:
             raise self.refuse(value)
         x, y = Number().check(value.x), Number().check(value.y)
-        if value.type == GravityType.SMART and (x or y):
-            raise self.refuse("sm with offsets")
+        if value.type in _WITHOUT_OFFSETS and (x or y):
+            raise self.refuse(f"{value.type} with offsets")
         if value.type == GravityType.FOCUS_POINT and not (0 <= x <= 1 and 0 <= y <= 1):
             raise self.refuse(f"fp:{number_text(x)}:{number_text(y)}")
+        if value.type in _OBJECT_TYPES:
+            return _canonical_objects(value.type, value.classes)
+        if value.classes:
+            raise self.refuse(f"{value.type} with classes")
         return Gravity(value.type, x, y)
 
+    def _of_table(self, table: Mapping[object, object]) -> Gravity:
+        kind, named = table.get("type"), table.get("classes", ())
+        allowed = {"type", "classes"} if kind in _OBJECT_TYPES else {"type", "x", "y"}
+        if not isinstance(kind, str) or kind not in self.types or not set(table) <= allowed:
+            raise self.refuse(dict(table))
+        if isinstance(named, list | tuple):
+            named = dict.fromkeys(named, _WEIGHT) if all(isinstance(name, str) for name in named) else None
+        if not isinstance(named, Mapping):
+            raise self.refuse(dict(table))
+        x, y = table.get("x", 0.0), table.get("y", 0.0)
+        return Gravity(GravityType(kind), cast(float, x), cast(float, y), tuple(named.items()))
+
     def schema(self) -> Schema:
-        return {
-            "type": "object",
-            "properties": {
-                "type": {"type": "string", "enum": [kind.value for kind in self.types]},
-                "x": {"type": "number"},
-                "y": {"type": "number"},
-            },
-            "required": ["type"],
-            "additionalProperties": False,
-        }
+        plain = [kind.value for kind in self.types if kind not in _OBJECT_TYPES]
+        offsets = {"x": {"type": "number"}, "y": {"type": "number"}}
+        if GravityType.OBJECTS not in self.types:
+            return _table_schema(plain, offsets)
+        weights = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}}
+        by_classes = {"classes": {"anyOf": [ClassesKind().schema(), weights]}}
+        return {"oneOf": [_table_schema(plain, offsets), _table_schema([*_OBJECT_TYPES], by_classes)]}
+
+
+def _canonical_objects(kind: GravityType, classes: Sequence[tuple[str, float]]) -> Gravity:
+    """Give the one form of a gravity by objects; raises BadArgument."""
+    weights: dict[str, float] = {}
+    for name, weight in classes:
+        canonical = class_name(name) if isinstance(name, str) else ""
+        # `all` stays a name here: it may have a weight of its own.
+        weights[canonical] = Number(low=0).check(weight)
+    names = ClassesKind().check([*weights])
+    if kind is GravityType.OBJECTS or not weights:
+        return Gravity(GravityType.OBJECTS, classes=tuple((name, _WEIGHT) for name in names))
+    return Gravity(kind, classes=tuple(sorted(weights.items())))
+
+
+def _table_schema(types: Sequence[str], properties: Schema) -> Schema:
+    return {
+        "type": "object",
+        "properties": {"type": {"type": "string", "enum": [str(kind) for kind in types]}, **properties},
+        "required": ["type"],
+        "additionalProperties": False,
+    }
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+from urllib.parse import unquote
 
 
 class ResizingType(StrEnum):
@@ -28,6 +31,11 @@ class GravityType(StrEnum):
     FOCUS_POINT = "fp"
     #: Only watermarks know it: the picture is tiled over the whole image.
     REPLICATE = "re"
+    #: Where things of these classes were found, all alike or each class with its weight.
+    OBJECTS = "obj"
+    WEIGHTED_OBJECTS = "objw"
+    #: Only for where objects sit in a crop: as they do in the whole.
+    PROPORTIONAL = "prop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,26 @@ class Gravity:
     type: GravityType = GravityType.CENTER
     x: float = 0.0
     y: float = 0.0
+    #: Class names and their weights, by name; none = things of every class.
+    classes: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def by_objects(self) -> bool:
+        return self.type in (GravityType.OBJECTS, GravityType.WEIGHTED_OBJECTS)
+
+
+#: Stands for things of every class.
+ALL_CLASSES: Final = "all"
+
+_BETWEEN_WORDS: Final = re.compile(r"[\W_]+")
+
+
+def class_name(text: str) -> str:
+    """Give the one spelling of a class of things: lower case, `_` for all that is no letter or digit.
+
+    Percent escapes are undone, as options of a URL keep them. A text without any letter or digit gives "".
+    """
+    return _BETWEEN_WORDS.sub("_", unquote(text).casefold()).strip("_")
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from starlette.types import Receive, Scope, Send
 
@@ -21,7 +21,9 @@ from imgserve.service.entry import PRESET, SOURCE, TAG
 from imgserve.service.purges import Purges
 from imgserve.spec.kinds import BadArgument
 from imgserve.web.exchange import SCOPE_KEY, Exchange
-from imgserve.web.responses import json_response, preflight_response
+from imgserve.web.operations import OPERATIONS
+from imgserve.web.rates import Rates
+from imgserve.web.responses import READ_METHODS, json_response, preflight_response
 
 logger = logging.getLogger(__name__)
 
@@ -30,19 +32,55 @@ MAX_BODY_BYTES: Final = 1 << 20
 #: Things that one request may name.
 MAX_NAMED: Final = 100
 
-ApiHandler = Callable[[Exchange, Mapping[str, Any]], Awaitable[None]]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What the holder of a key asks for."""
+
+    #: Name of the key, "" where none is wanted.
+    key: str
+    #: Of the route's path.
+    parameters: Mapping[str, str]
+    #: Of the URL's query; known ones alone, each once.
+    query: Mapping[str, str]
+    #: The JSON object in the body, empty where none is read.
+    value: Mapping[str, Any]
+
+
+ApiHandler = Callable[[Exchange, Call], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """What one method does at a route."""
+
+    handler: ApiHandler
+    #: Names of the query that it knows.
+    queries: tuple[str, ...] = ()
+    #: Whether the body is a JSON object for it, or left to it.
+    reads: bool = False
+    #: Whether it wants a key, and counts as a request of it.
+    keyed: bool = True
+    counted: bool = True
 
 
 class ApiEndpoint:
-    """A route's ASGI app: checks method and key, reads the JSON object, hands both to a handler."""
+    """A route's ASGI app: checks method, key, rate and query, reads the body, hands all to the method's handler."""
 
     def __init__(
-        self, handler: ApiHandler, *, keys: ApiKeys, has_keys: bool = True, methods: tuple[str, ...] = ("POST",)
+        self,
+        actions: Mapping[str, Action],
+        *,
+        keys: ApiKeys,
+        has_keys: bool = True,
+        rates: Rates | None = None,
     ) -> None:
-        self._handler = handler
+        """`actions` are by method, HEAD is as GET."""
+        self._actions = {**actions, "HEAD": actions["GET"]} if "GET" in actions else dict(actions)
         self._keys = keys
         self._has_keys = has_keys
-        self._methods = (*methods, "OPTIONS")
+        self._rates = rates
+        self._methods = (*self._actions, "OPTIONS")
 
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         exchange: Exchange = scope[SCOPE_KEY]
@@ -50,17 +88,23 @@ class ApiEndpoint:
         if exchange.method == "OPTIONS":
             await exchange.send(preflight_response(self._methods))
             return
-        if exchange.method not in self._methods:
+        action = self._actions.get(exchange.method)
+        if action is None:
             raise MethodNotAllowed(
                 f"{exchange.method[:20]} is not possible here; use {' or '.join(self._methods[:-1])}.",
                 where="method",
                 got=exchange.method[:20],
                 expected=", ".join(self._methods),
             )
-        name = self._key_name(exchange.header("authorization") or "")
-        value = await _read_object(exchange)
-        logger.info("API key %s: %s %s", name, exchange.method, exchange.raw_path.decode("latin-1"))
-        await self._handler(exchange, value)
+        key = self._key_name(exchange.header("authorization") or "") if action.keyed else ""
+        if action.keyed and action.counted and self._rates is not None:
+            await self._rates.count(exchange, key)
+        query = _read_query(scope.get("query_string", b""), action.queries)
+        value = await _read_object(exchange) if action.reads else {}
+        if exchange.method not in READ_METHODS:
+            logger.info("API key %s: %s %s", key, exchange.method, exchange.raw_path.decode("latin-1"))
+        call = Call(key=key, parameters=scope.get("path_params", {}), query=query, value=value)
+        await action.handler(exchange, call)
 
     def _key_name(self, authorization: str) -> str:
         """Give the name of the client's key; a key that is not known is another mistake than none."""
@@ -82,7 +126,39 @@ class NoEndpoint:
     async def __call__(self, scope: Scope, _receive: Receive, _send: Send) -> None:
         exchange: Exchange = scope[SCOPE_KEY]
         exchange.json = True
-        raise NotFound("There is nothing here: the API has POST /v1/purge and POST /v1/warm.", where="path")
+        there = ", ".join(f"{one.method} {one.path}" for one in OPERATIONS)
+        raise NotFound(f"There is nothing here: the API has {there}.", where="path")
+
+
+def endpoints(
+    handlers: Mapping[str, ApiHandler], *, keys: ApiKeys, has_keys: bool = True, rates: Rates | None = None
+) -> dict[str, ApiEndpoint]:
+    """Make the ASGI apps of the API by path, as routes spell it; `handlers` are by the operations' ids."""
+    actions: dict[str, dict[str, Action]] = {}
+    for one in OPERATIONS:
+        if one.id in handlers:
+            actions.setdefault(one.path, {})[one.method] = Action(
+                handler=handlers[one.id],
+                queries=tuple(parameter.name for parameter in one.parameters if parameter.place == "query"),
+                reads=bool(one.body) and not one.streams,
+                keyed=one.keyed,
+                counted=one.counted,
+            )
+    return {path: ApiEndpoint(given, keys=keys, has_keys=has_keys, rates=rates) for path, given in actions.items()}
+
+
+def _read_query(raw: bytes, known: tuple[str, ...]) -> Mapping[str, str]:
+    out: dict[str, str] = {}
+    for name, value in parse_qsl(raw.decode("latin-1"), keep_blank_values=True):
+        if name not in known:
+            raise BadRequest(
+                f"There is no query parameter called {name[:80]!r}.",
+                where=name[:80],
+                expected=f"one of {', '.join(known)}" if known else "no query",
+            )
+        demand(name not in out, name, "it twice", "it once")
+        out[name] = value
+    return out
 
 
 async def _read_object(exchange: Exchange) -> Mapping[str, Any]:
@@ -102,13 +178,20 @@ def texts_in(value: Mapping[str, Any], field: str) -> list[str]:
     texts = [given] if isinstance(given, str) else given
     demand(isinstance(texts, list), field, given, "a text or a list of texts")
     for at, one in enumerate(texts):
-        demand(isinstance(one, str) and bool(one) and _is_unicode(one), f"{field}[{at}]", one, "a text, not empty")
+        demand(_is_text(one), f"{field}[{at}]", one, "a text, not empty")
     return list(texts)
 
 
-def _is_unicode(text: str) -> bool:
-    """Tell whether a text can be sent: JSON can hold half a character."""
-    return not any("\ud800" <= char <= "\udfff" for char in text)
+def text_in(value: Mapping[str, Any], field: str) -> str:
+    """Give the text of a field that is there; raises BadRequest."""
+    given = value[field]
+    demand(_is_text(given), field, given, "a text, not empty")
+    return str(given)
+
+
+def _is_text(value: object) -> bool:
+    """Tell whether a value is a text that can be sent: JSON can hold half a character."""
+    return isinstance(value, str) and bool(value) and not any("\ud800" <= char <= "\udfff" for char in value)
 
 
 def demand(holds: object, where: str, got: object, expected: str) -> None:
@@ -145,10 +228,10 @@ class PurgeEndpoint:
     purges: Purges
     grammar: Grammar
 
-    async def __call__(self, exchange: Exchange, value: Mapping[str, Any]) -> None:
-        selectors = self._selectors(value)
+    async def __call__(self, exchange: Exchange, call: Call) -> None:
+        selectors = self._selectors(call.value)
         # Results of a preset that is gone may still be there: it is purged, and said.
-        unknown = [name for name in texts_in(value, "preset") if name not in self.grammar.presets]
+        unknown = [name for name in texts_in(call.value, "preset") if name not in self.grammar.presets]
         entries: dict[str, int] = {}
         failed: dict[str, None] = {}
         for selector in selectors:

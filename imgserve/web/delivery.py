@@ -76,6 +76,8 @@ class Delivery:
         out = [("x-imgserve-cache", made.cache)]
         if made.stale:
             out.append(("x-imgserve-stale", made.stale))
+        if made.provider:
+            out.append(("x-imgserve-provider", made.provider))
         if self.tag_headers:
             out += tag_headers(plan)
         return tuple(out)

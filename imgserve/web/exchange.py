@@ -86,6 +86,10 @@ class Exchange:
         #: The source of the plan, once it is known.
         self.source = ""
 
+    def also(self, *headers: tuple[str, str]) -> None:
+        """Put headers into the answer, whichever it will be."""
+        self._always += [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
     def header(self, name: str) -> str | None:
         """Find a request header by lower-case name; repeated ones are joined by commas."""
         return self._headers.get(name)
@@ -118,7 +122,9 @@ class Exchange:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the status line and the headers; raises ValueError on a header that would not stay one (a bug)."""
-        encoded = list(self._always)
+        # What an answer says itself replaces what all say: browsers keep to every policy that they are given.
+        own = {name.encode("latin-1") for name, _ in headers}
+        encoded = [one for one in self._always if one[0] not in own]
         for name, value in headers:
             if _CONTROL.search(value):
                 raise ValueError(f"control character in the response header {name}")

@@ -6,17 +6,20 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from imgserve import metrics
 from imgserve.engine.formats import FORMATS
-from imgserve.errors import ImageError, ImgserveError, SourceError
+from imgserve.errors import ImageError, ImgserveError, ModelFailed, Pending, ProviderUnavailable, SourceError
 from imgserve.plan.model import Plan
 from imgserve.service.admission import Admission
+from imgserve.service.conditions import Unchanged
 from imgserve.service.entry import MEMORY, Made
-from imgserve.service.render import Renderer, Unchanged
+from imgserve.service.render import Renderer
 from imgserve.web.conditions import Condition, etag, read_condition
 from imgserve.web.delivery import Delivery
 from imgserve.web.exchange import Exchange
 from imgserve.web.hot import HotPaths
 from imgserve.web.http import canonical_link, counts_down, is_raw, vary
+from imgserve.web.pending import PendingAnswers
 from imgserve.web.raw import send_raw
 from imgserve.web.reading import PlanReader
 from imgserve.web.responses import Response
@@ -40,6 +43,8 @@ class ImageEndpoint:
     delivery: Delivery
     admission: Admission
     fallback: Fallback | None = None
+    #: What is answered while AI steps are not ready; None = errors.
+    pending: PendingAnswers | None = None
     #: Where answers from memory are remembered.
     hot: HotPaths | None = None
     clock: Callable[[], float] = time.time
@@ -58,14 +63,16 @@ class ImageEndpoint:
         await exchange.send(response)
 
     async def _answer(self, exchange: Exchange, plan: Plan) -> Response:
-        condition = read_condition(
-            self.renderer.key(plan),
-            self.delivery.validation,
-            exchange.header("if-none-match"),
-            exchange.header("if-modified-since"),
-        )
         try:
-            answer = await self.renderer.answer(plan, condition, ends_at=exchange.ends_at)
+            condition = read_condition(
+                self.renderer.key(plan),
+                self.delivery.validation,
+                exchange.header("if-none-match"),
+                exchange.header("if-modified-since"),
+            )
+            answer = await self._made(exchange, plan, condition)
+        except (Pending, ProviderUnavailable) as error:
+            return await self._without_models(exchange, plan, error)
         except (SourceError, ImageError) as error:
             if self.fallback is None:
                 raise
@@ -79,6 +86,33 @@ class ImageEndpoint:
             names = vary(plan, self.delivery.negotiation)
             self.hot.remember(exchange, plan, answer, key=condition.key, headers=response.headers, vary=names)
         return response
+
+    async def _made(self, exchange: Exchange, plan: Plan, condition: Condition) -> Made | Unchanged:
+        """Give the picture; where an AI step is not ready, wait for it as the operator wants."""
+        try:
+            return await self.renderer.answer(plan, condition, ends_at=exchange.ends_at)
+        except Pending as pending:
+            if self.pending is None or not await self.pending.waited(pending, ends_at=exchange.ends_at):
+                raise
+        metrics.pending_answered("waited")
+        return await self.renderer.answer(plan, condition, ends_at=exchange.ends_at)
+
+    async def _without_models(self, exchange: Exchange, plan: Plan, error: Pending | ProviderUnavailable) -> Response:
+        """Answer the picture without its AI steps, where it may be shown so."""
+        pending = error
+        if not isinstance(pending, Pending):
+            is_vital = any(ask.vital for one in plan.ops for ask in one.asks())
+            pending = Pending(error.message, job="", failed=error.code, vital=is_vital)
+        if self.pending is None or not self.pending.falls_back(pending):
+            metrics.pending_answered("error")
+            if pending is error and pending.failed:
+                raise ModelFailed(pending.message, where=pending.failed) from None
+            raise error
+        metrics.pending_answered("degraded" if pending.failed else "fallback")
+        exchange.detail = pending.message
+        made = await self.renderer.without_models(plan, ends_at=exchange.ends_at)
+        exchange.cache = made.cache
+        return self.pending.response(plan, made, pending, now=self.clock())
 
     def _unchanged(self, plan: Plan, answer: Unchanged, condition: Condition) -> Response:
         validator = condition.validator_of(answer.origin) if answer.validator is None else answer.validator

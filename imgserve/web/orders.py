@@ -15,6 +15,7 @@ from imgserve.engine.formats import FORMATS
 from imgserve.errors import BadRequest, Expired
 from imgserve.ops.delivery import Expires
 from imgserve.plan.model import Plan
+from imgserve.plan.needs import needs_of
 from imgserve.plan.url import PLAIN, PLAIN_SAFE, Grammar, parse, repair
 from imgserve.service.warm import Wanted
 from imgserve.web.api import demand, texts_in
@@ -143,13 +144,16 @@ class Expansion:
     key: Callable[[Plan], str]
     clock: Callable[[], float] = time.time
 
-    def wanted(self, source: str, order: Order) -> list[Wanted]:
-        """Give the variants of a source, each result once; raises what a request for one of them would."""
+    def wanted(self, source: str, order: Order, *, models: bool = False) -> list[Wanted]:
+        """Give the variants of a source, each result once; raises what a request for one of them would.
+
+        Those that need `models` are refused, unless it is their work that is ordered.
+        """
         found: dict[str, Wanted] = {}
         for path in self._paths(source, order):
             plan = parse(path.removeprefix("/"), self.grammar)
             self.admit(plan)
-            self._check_use(plan)
+            self._check_use(plan, models=models)
             for accept in order.accept or (None,):
                 negotiated = negotiate(plan, accept, self.negotiation)
                 one = Wanted(path=path, plan=negotiated, accept=accept if negotiated != plan else None)
@@ -172,26 +176,28 @@ class Expansion:
                 path = "/".join([str(preset), PLAIN, escaped + (f"@{name}" if name else "")])
             else:
                 given = {
-                    self._spelled("pr", "preset"): preset,
+                    self.spelled("pr", "preset"): preset,
                     "": options,
-                    self._spelled("w", "width"): width,
+                    self.spelled("w", "width"): width,
                     # What says nothing is not in a URL for plain screens.
                     "dpr": f"{dpr:g}" if dpr and dpr != 1 else "",
-                    self._spelled("f", "format", "ext"): name,
+                    self.spelled("f", "format", "ext"): name,
                 }
                 segments = [f"{option}{colon}{value}" if option else value for option, value in given.items() if value]
                 path = "/".join([*map(str, segments), PLAIN, escaped])
             yield "/" + repair(path)
 
-    def _spelled(self, *names: str) -> str:
+    def spelled(self, *names: str) -> str:
         """Choose the name of an option that URLs may have; operators permit names, not options."""
         permitted = self.grammar.allowed_options
         return next((name for name in names if permitted is None or name in permitted), names[0])
 
-    def _check_use(self, plan: Plan) -> None:
+    def _check_use(self, plan: Plan, *, models: bool) -> None:
         """Refuse what has no result to keep."""
         if is_raw(plan):
             raise BadRequest("raw: there is nothing to make of a source that is passed on.", where="raw")
+        if not models and needs_of(plan):
+            raise BadRequest("AI steps are not warmed: have them made by POST /v1/jobs.", where="options")
         expires = plan.get(Expires)
         if expires is not None and 0 < expires.timestamp < int(self.clock()):
             raise Expired("These URLs have expired.", where="expires", got=str(expires.timestamp))

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from imgserve.errors import ImgserveError, MethodNotAllowed
+from imgserve.errors import ImgserveError, MethodNotAllowed, Pending
 
 Headers = tuple[tuple[str, str], ...]
 
@@ -35,10 +35,10 @@ def text_response(text: str, *, status: int = 200, content_type: str = TEXT, cac
     return Response(status=status, headers=headers, body=text.encode())
 
 
-def json_response(value: object, *, status: int = 200, cache: str = "no-store") -> Response:
+def json_response(value: object, *, status: int = 200, cache: str = "no-store", headers: Headers = ()) -> Response:
     """Make an answer for programs."""
     body = json.dumps(value, indent=2).encode() + b"\n"
-    return Response(status=status, headers=(("content-type", JSON), ("cache-control", cache)), body=body)
+    return Response(status=status, headers=(("content-type", JSON), ("cache-control", cache), *headers), body=body)
 
 
 def preflight_response(methods: tuple[str, ...] = READ_METHODS) -> Response:
@@ -47,7 +47,8 @@ def preflight_response(methods: tuple[str, ...] = READ_METHODS) -> Response:
         status=204,
         headers=(
             ("allow", ", ".join(methods)),
-            ("access-control-allow-headers", "Authorization, Range, X-Request-ID"),
+            *([] if methods == READ_METHODS else [("access-control-allow-methods", ", ".join(methods))]),
+            ("access-control-allow-headers", "Authorization, Content-Type, Range, X-Request-ID"),
             ("access-control-max-age", "86400"),
         ),
     )
@@ -67,6 +68,8 @@ def error_response(error: ImgserveError, *, request_id: str, as_json: bool, sour
     ]
     if error.retry_after_s is not None:
         headers.append(("retry-after", str(error.retry_after_s)))
+    if isinstance(error, Pending) and error.job:
+        headers.append(("x-imgserve-pending", error.job))
     if isinstance(error, MethodNotAllowed) and error.expected:
         headers.append(("allow", error.expected))
     body = _json_body(error, request_id) if as_json else error.message.encode("utf-8", "backslashreplace") + b"\n"

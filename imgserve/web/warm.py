@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from imgserve.errors import BadRequest
 from imgserve.plan.signing import Signer
 from imgserve.service.readiness import Readiness
 from imgserve.service.warm import Outcome, Wanted, Warmed, Warmer
-from imgserve.web.api import check_fields
+from imgserve.web.api import Call, check_fields
+from imgserve.web.beats import with_beats
 from imgserve.web.exchange import Exchange
 from imgserve.web.orders import FIELDS, Expansion, Order, read_order
-
-T = TypeVar("T")
 
 #: Caches keep nothing of it, and nginx passes each line on at once.
 _HEADERS: Final = (
@@ -41,15 +39,15 @@ class WarmEndpoint:
     #: A line is sent at least so often, so that neither the edge nor a proxy takes the answer for dead.
     beat_s: float = 5.0
 
-    async def __call__(self, exchange: Exchange, value: Mapping[str, Any]) -> None:
-        check_fields(value, FIELDS)
+    async def __call__(self, exchange: Exchange, call: Call) -> None:
+        check_fields(call.value, FIELDS)
         if not self.warmer.keeps:
             raise BadRequest(
                 "There is nothing to warm: this server keeps results in the memory of each process, or not at all.",
                 where="IMGSERVE_CACHE",
                 expected="disk, redis or s3",
             )
-        sources, order = read_order(value)
+        sources, order = read_order(call.value)
         sources = list(dict.fromkeys(sources))
         # All that can be wrong before the first line, which says 200: one source with all variants, all with one.
         self.expansion.wanted(sources[0], order)
@@ -60,7 +58,7 @@ class WarmEndpoint:
 
     async def _lines(self, sources: Sequence[str], order: Order) -> AsyncGenerator[bytes, None]:
         started, counts, size = time.monotonic(), Counter[Outcome](), 0
-        async with aclosing(_with_beats(self._all(sources, order), self.beat_s)) as going:
+        async with aclosing(with_beats(self._all(sources, order), self.beat_s)) as going:
             async for finished in going:
                 if finished is None:
                     yield _line({"state": "working"})
@@ -97,27 +95,6 @@ class WarmEndpoint:
 
     def _signed(self, wanted: Wanted) -> str:
         return f"{self.prefix}/{self.signer.sign(wanted.path)}{wanted.path}"
-
-
-async def _with_beats(items: AsyncGenerator[T, None], every_s: float) -> AsyncGenerator[T | None, None]:
-    """Give the items as they come, and None whenever none has come for so long."""
-    async with aclosing(items):
-        coming = asyncio.ensure_future(anext(items))
-        try:
-            while True:
-                done, _ = await asyncio.wait((coming,), timeout=every_s)
-                if not done:
-                    yield None
-                    continue
-                try:
-                    item = coming.result()
-                except StopAsyncIteration:
-                    return
-                coming = asyncio.ensure_future(anext(items))
-                yield item
-        finally:
-            coming.cancel()
-            await asyncio.gather(coming, return_exceptions=True)
 
 
 def _line(facts: Mapping[str, Any]) -> bytes:

@@ -33,7 +33,8 @@ AWS_ENVIRONMENT = {
 def running_s3() -> Iterator[str]:
     """Start a server, and give its URL when it listens."""
     port = free_port()
-    command = [sys.executable, str(Path(__file__).with_name("s3_program.py")), str(port)]
+    # -P: a package beside the program is called queue, as one of Python's own.
+    command = [sys.executable, "-P", str(Path(__file__).with_name("s3_program.py")), str(port)]
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | AWS_ENVIRONMENT
     ) as process:

@@ -9,6 +9,7 @@ import pyvips
 
 from imgserve.engine.intent import EngineConfig
 from imgserve.engine.position import position
+from imgserve.spec.shapes import COMPASS
 from imgserve.spec.values import Colour, Gravity, GravityType, ResizingType
 from tests.engine.pictures import (
     FILL,
@@ -30,7 +31,7 @@ from tests.engine.pictures import (
 )
 
 TURNS = [0, 90, 180, 270]
-PLACES = [kind for kind in GravityType if kind not in ("sm", "re")]
+PLACES = [*COMPASS, GravityType.FOCUS_POINT]
 
 
 def upright(image: pyvips.Image, rotate: int, *, mirror: bool, upside: bool) -> pyvips.Image:

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from imgserve.engine.position import before_orientation, position
+from imgserve.spec.shapes import COMPASS
 from imgserve.spec.values import Gravity, GravityType
 
-PLACES = [kind for kind in GravityType if kind not in ("sm", "re")]
+PLACES = [*COMPASS, GravityType.FOCUS_POINT]
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from imgserve.engine.intent import EngineConfig, Limits
 from imgserve.engine.position import position
 from imgserve.errors import ImageRefused
 from imgserve.ops.overlay import Watermark
+from imgserve.spec.shapes import COMPASS
 from imgserve.spec.values import Gravity, GravityType
 from tests.engine.pictures import (
     decoded,
@@ -29,7 +30,6 @@ from tests.engine.pictures import (
 
 PICTURE = photo(120, 80)
 MARK = with_alpha(photo(30, 20).invert())
-COMPASS = [kind for kind in GravityType if kind not in ("sm", "fp", "re")]
 
 
 def marked(source: bytes, *, mark: pyvips.Image = MARK, config: dict[str, Any] | None = None, **wanted: Any) -> bytes:

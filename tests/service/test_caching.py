@@ -11,8 +11,8 @@ import pytest
 
 from imgserve.errors import ImageRefused, QueueFull, SourceDenied, SourceNotFound, SourceUnreachable
 from imgserve.ports import EVERYTHING, Blob, Origin, Selector, Stored, never
+from imgserve.service.conditions import Unchanged
 from imgserve.service.entry import Made as Result
-from imgserve.service.render import Unchanged
 from tests.service.making import NOTHING, Has, Made, MemorySource, SlowStore, make, plan, soon
 from tests.web.pictures import jpeg, png
 

@@ -13,9 +13,10 @@ from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.errors import BadRequest, RenderTimeout, SourceForbidden, SourceUnreachable, UnsupportedImage
 from imgserve.plan.sources import compile_patterns
 from imgserve.ports import Blob, Origin
+from imgserve.service.conditions import Unchanged
 from imgserve.service.entry import Made
 from imgserve.service.intents import fingerprint, intent_of
-from imgserve.service.render import Renderer, Unchanged
+from imgserve.service.render import Renderer
 from imgserve.service.validators import is_validator, source_validator
 from imgserve.spec.values import ResizingType
 from tests.service.making import NOTHING, Has, MemorySource, make, plan, soon

@@ -56,7 +56,7 @@ async def test_explain_tells_plan_key_and_geometry(start: Start) -> None:
     assert told["source"] == "local:///a.jpg"
     assert told["negotiated"] == {"preferred": ["webp"], "enforced": []}
     assert [one["name"] for one in told["options"]] == ["resizing_type", "width", "height", "gravity"]
-    assert told["options"][3]["fields"] == {"gravity": {"type": "no", "x": 0.0, "y": 1.0}}
+    assert told["options"][3]["fields"] == {"gravity": {"type": "no", "x": 0.0, "y": 1.0, "classes": []}}
     assert [one["text"] for one in told["delivery"]] == ["expires:32503669200"]
     assert (told["source_image"]["format"], told["source_image"]["width"]) == ("jpeg", 60)
     assert (told["layout"]["result_width"], told["layout"]["result_height"]) == (20, 20)

@@ -1,0 +1,1 @@
+"""Ways to do AI steps: local model files, programs, OpenCV, and services over HTTP."""

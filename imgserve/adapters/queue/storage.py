@@ -1,0 +1,361 @@
+"""huey's storage, opened on a file or on Redis, as shelves of records and lines of messages; its errors translated.
+
+A file is SQLite with a write-ahead log and `synchronous=normal`: what is committed is in the kernel, so that a killed
+process loses nothing, and the disk is waited for at checkpoints only. A power loss can cost the last commits (jobs
+taken or ended in the seconds before it) and never the file. Waiting for the disk at every commit costs 1 to 20 ms for
+each of the five commits of a submission.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from huey import Huey  # type: ignore[import-untyped]
+from huey.api import Task  # type: ignore[import-untyped]
+from huey.constants import EmptyData  # type: ignore[import-untyped]
+from huey.registry import Message  # type: ignore[import-untyped]
+from huey.serializer import Serializer  # type: ignore[import-untyped]
+from huey.storage import PriorityRedisStorage, SqliteStorage  # type: ignore[import-untyped]
+from redis import ConnectionPool
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+from redis.retry import Retry
+
+from imgserve.adapters.redis_client import explain, make_pool
+from imgserve.ports.jobs import QueueError
+
+#: A Redis that hangs is given up after so long; longer than READ_S, for which a worker waits in vain.
+REDIS_TIMEOUT_S: Final = 3.0
+READ_S: Final = 1
+#: After it was given up nobody asks it for so long: all questions of a server go through one thread.
+PAUSE_S: Final = 1.0
+#: Who writes holds the file for about 0.1 ms; so long only where the disk is in trouble.
+LOCKED_S: Final = 5.0
+#: Pages of the write-ahead log before a commit also moves them into the file, which waits for the disk (SQLite: 1000).
+#: A log of 16 MB, so that it is one commit in thousands.
+CHECKPOINT_PAGES: Final = 4000
+#: Keys of one question: SQLite before 3.32 takes no more than 999 variables.
+KEYS_AT_ONCE: Final = 500
+
+Asking = Callable[[], contextlib.AbstractContextManager[None]]
+
+
+class JobMessage(Task):  # type: ignore[misc]
+    """A job is to be worked on: its id and generation."""
+
+
+class CallMessage(Task):  # type: ignore[misc]
+    """A call is due: its id."""
+
+
+class JsonSerializer(Serializer):  # type: ignore[misc]
+    """Messages as JSON: huey's pickles would let everybody who can write to the Redis run code in the workers."""
+
+    def _serialize(self, data: Message) -> bytes:
+        return json.dumps([data.name, data.id, data.priority, data.args]).encode()
+
+    def _deserialize(self, data: bytes) -> Message:
+        name, id, priority, args = json.loads(data)
+        return Message(id=id, name=name, priority=priority, args=tuple(args), kwargs={})
+
+
+class JobsHuey(Huey):  # type: ignore[misc]
+    """huey by the clock of the world: its own schedule counts local time, which jumps and differs by machine."""
+
+    def _get_timestamp(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class _RedisStorage(PriorityRedisStorage):  # type: ignore[misc]
+    def convert_ts(self, ts: datetime) -> float:
+        return ts.timestamp()
+
+
+class _FileStorage(SqliteStorage):  # type: ignore[misc]
+    """Opened by the first question, not by its maker; takes no lock to open where the tables are there."""
+
+    def _create_connection(self) -> sqlite3.Connection:
+        Path(self.filename).parent.mkdir(parents=True, exist_ok=True)
+        connection: sqlite3.Connection = super()._create_connection()
+        connection.execute("pragma synchronous=normal")
+        connection.execute(f"pragma wal_autocheckpoint={CHECKPOINT_PAGES}")
+        for statement in self.ddl:
+            connection.execute(statement)
+        return connection
+
+    _within: int | None = None  # the thread that writes together
+
+    @contextlib.contextmanager
+    def together(self) -> Iterator[None]:
+        """Write what the block writes in one transaction: one wait for other processes, all or nothing."""
+        with self.db(commit=True):
+            self._within = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._within = None
+
+    @contextlib.contextmanager
+    def db(self, commit: bool = False, close: bool = False) -> Iterator[Any]:
+        if self._within != threading.get_ident():
+            with super().db(commit, close) as cursor:
+                yield cursor
+            return
+        cursor = self.conn.cursor()
+        try:
+            yield cursor
+        finally:
+            cursor.close()
+
+
+class _BesideStorage(SqliteStorage):  # type: ignore[misc]
+    """Another name in the same file, through the same connection."""
+
+    def __init__(self, name: str, *, main: SqliteStorage) -> None:
+        self.name = name
+        self.to_blob = memoryview
+        self._main = main
+
+    def db(self, commit: bool = False, close: bool = False) -> Any:
+        return self._main.db(commit, close)
+
+
+class Shelf:
+    """Records of one kind by key. Each method raises QueueError."""
+
+    def __init__(self, raw: Any, asking: Asking) -> None:
+        self._raw = raw
+        self._asking = asking
+
+    def peek(self, key: str) -> bytes | None:
+        with self._asking():
+            value = self._raw.peek_data(key)
+        return None if value is EmptyData else value
+
+    def peek_many(self, keys: Sequence[str]) -> dict[str, bytes]:
+        found: dict[str, bytes] = {}
+        for start in range(0, len(keys), KEYS_AT_ONCE):
+            with self._asking():
+                found |= self._raw.peek_many(keys[start : start + KEYS_AT_ONCE])
+        return found
+
+    def put(self, key: str, value: bytes) -> None:
+        with self._asking():
+            self._raw.put_data(key, value)
+
+    def put_new(self, key: str, value: bytes) -> bool:
+        """Put it unless there is one; says whether it did. Of many who try at once, one does."""
+        with self._asking():
+            return bool(self._raw.put_if_empty(key, value))
+
+    def pop(self, key: str) -> bytes | None:
+        with self._asking():
+            value = self._raw.pop_data(key)
+        return None if value is EmptyData else value
+
+    def remove(self, key: str) -> bool:
+        """Says whether it was there; of many who try at once, one hears so."""
+        with self._asking():
+            return bool(self._raw.delete_data(key))
+
+    def items(self) -> dict[str, bytes]:
+        with self._asking():
+            return dict(self._raw.result_items())
+
+    def size(self) -> int:
+        with self._asking():
+            return int(self._raw.result_store_size())
+
+    def count(self, key: str, by: int = 1) -> int:
+        """Add to a counter, which is no record, and give what it is then."""
+        with self._asking():
+            return int(self._raw.incr(key, by))
+
+    def uncount(self, key: str) -> None:
+        with self._asking():
+            self._raw.delete_counter(key)
+
+
+class Line:
+    """Messages of one kind, waiting for a worker or for their time. Each method raises QueueError."""
+
+    def __init__(self, huey: Huey, kind: type[Task], asking: Asking) -> None:
+        self.huey = huey
+        self._kind = kind
+        self._asking = asking
+        huey._registry.register(kind)  # noqa: SLF001 - its decorator wants a function, which only workers have
+
+    def send(self, *args: str | int, priority: int = 0, delay_s: float = 0.0) -> None:
+        message = self._kind(args=args, id=".".join(map(str, args)), priority=priority)
+        with self._asking():
+            if delay_s <= 0:
+                self.huey.enqueue(message)
+                return
+            due = datetime.now(UTC) + timedelta(seconds=delay_s)
+            self.huey.storage.add_to_schedule(self.huey.serialize_task(message), due)
+
+    def receive(self) -> tuple[Any, ...] | None:
+        """Take the first message; Redis is waited for, READ_S at most. Raises ValueError for what is none of ours."""
+        with self._asking():
+            data = self.huey.storage.dequeue()
+        if data is None:
+            return None
+        args: tuple[Any, ...] = self.huey.serializer.deserialize(data).args
+        return args
+
+    def move_due(self) -> None:
+        """Let those wait whose time has come; who is killed in the middle of it leaves the rest to a sweep."""
+        with self._asking():
+            for message in self.huey.read_schedule():
+                self.huey.enqueue(message)
+
+    def waiting(self) -> int:
+        with self._asking():
+            return int(self.huey.storage.queue_size()) + int(self.huey.storage.schedule_size())
+
+    def present(self) -> set[str]:
+        """Give the arguments of all messages, joined by dots."""
+        with self._asking():
+            found = [*self.huey.storage.enqueued_items(), *self.huey.storage.scheduled_items()]
+        present: set[str] = set()
+        for data in found:
+            with contextlib.suppress(ValueError, TypeError, LookupError):  # none of ours: dropped when it comes up
+                present.add(str(json.loads(data)[1]))
+        return present
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storage:
+    """All that the queue keeps.
+
+    The ledger takes no locks. Each record has one kind of writer, or is put by whoever comes first.
+    """
+
+    #: The file, or the host of Redis; never with a password.
+    where: str
+    #: id -> Record: put by the first submission; then by who has popped the end.
+    orders: Shelf
+    #: id.generation -> number and time: what is not ended, or whose end nobody has been told. For sweeps and lists.
+    open: Shelf
+    #: id -> Lease: put by the holder of the last ticket.
+    leases: Shelf
+    #: id.generation.turn -> time: put by the first who claims that turn.
+    tickets: Shelf
+    #: id -> End: put by the first.
+    ends: Shelf
+    #: number -> id.generation: jobs in the order in which they came, and the counter of them.
+    numbers: Shelf
+    #: name:seconds -> the last window, and counters of windows.
+    rates: Shelf
+    #: id -> Call.
+    calls: Shelf
+    job_line: Line
+    call_line: Line
+    #: Around writes that belong together: on a file they are one transaction, on Redis nothing more than before, so
+    #: their order must do. Raises QueueError.
+    together: Asking
+    close: Callable[[], None]
+
+
+def open_storage(*, redis_url: str, file: Path, name: str = "imgserve") -> Storage:
+    """Open Redis where there is a URL, else the file; neither is touched before the first question.
+
+    Raises ValueError for a URL that cannot be read.
+    """
+    return _on_redis(redis_url, name) if redis_url else _on_file(file, name)
+
+
+def _on_redis(url: str, name: str) -> Storage:
+    address = make_pool(url).address
+    # Not tried again unseen: a `put_new` that was done and not heard would say that another was first.
+    pool: ConnectionPool = ConnectionPool.from_url(
+        url,
+        retry=Retry(NoBackoff(), 0),
+        socket_timeout=REDIS_TIMEOUT_S,
+        socket_connect_timeout=REDIS_TIMEOUT_S,
+        protocol=2,
+    )
+
+    left_alone_until = 0.0
+
+    @contextlib.contextmanager
+    def asking() -> Iterator[None]:
+        nonlocal left_alone_until
+        if time.monotonic() < left_alone_until:
+            raise QueueError(f"The queue of jobs: Redis at {address} is left alone for a second, as it did not answer.")
+        try:
+            yield
+        except (RedisError, OSError) as exc:
+            if isinstance(exc, RedisTimeoutError | TimeoutError):
+                left_alone_until = time.monotonic() + PAUSE_S
+            raise QueueError(f"The queue of jobs: {explain(address, exc)}") from exc
+
+    def shelf(kind: str) -> Shelf:
+        return Shelf(_RedisStorage(f"{name}_{kind}", connection_pool=pool), asking)
+
+    def line(kind: str, message: type[Task]) -> Line:
+        return Line(_huey(f"{name}_{kind}", _RedisStorage, connection_pool=pool, read_timeout=READ_S), message, asking)
+
+    return _storage(address, shelf, line, contextlib.nullcontext, pool.disconnect)
+
+
+def _on_file(file: Path, name: str) -> Storage:
+    main = _FileStorage(f"{name}_main", filename=str(file), timeout=LOCKED_S, create_tables=False)
+
+    @contextlib.contextmanager
+    def asking() -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as exc:
+            raise QueueError(f"The queue of jobs in {file} cannot be used ({exc}).") from exc
+
+    def shelf(kind: str) -> Shelf:
+        return Shelf(_BesideStorage(f"{name}_{kind}", main=main), asking)
+
+    def line(kind: str, message: type[Task]) -> Line:
+        return Line(_huey(f"{name}_{kind}", _BesideStorage, main=main), message, asking)
+
+    @contextlib.contextmanager
+    def together() -> Iterator[None]:
+        with asking(), main.together():
+            yield
+
+    return _storage(str(file), shelf, line, together, main.close)
+
+
+def _huey(name: str, storage: type[Any], **options: Any) -> JobsHuey:
+    return JobsHuey(name, results=False, serializer=JsonSerializer(), storage_class=storage, **options)
+
+
+def _storage(
+    where: str,
+    shelf: Callable[[str], Shelf],
+    line: Callable[[str, type[Task]], Line],
+    together: Asking,
+    close: Callable[[], object],
+) -> Storage:
+    return Storage(
+        where=where,
+        orders=shelf("orders"),
+        open=shelf("open"),
+        leases=shelf("leases"),
+        tickets=shelf("tickets"),
+        ends=shelf("ends"),
+        numbers=shelf("numbers"),
+        rates=shelf("rates"),
+        calls=shelf("calls"),
+        job_line=line("jobs", JobMessage),
+        call_line=line("calls_due", CallMessage),
+        together=together,
+        close=lambda: (close(), None)[1],
+    )

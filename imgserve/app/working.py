@@ -1,0 +1,88 @@
+"""Working on jobs: a runner of the settings' queue, in a process of its own.
+
+Light on purpose: this process looks after others, in which models and pictures are.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from imgserve import settings as configuration
+from imgserve.app.log_format import configure_logging
+from imgserve.settings import Settings
+
+if TYPE_CHECKING:
+    from imgserve.adapters.queue.ledger import Ledger
+    from imgserve.adapters.queue.making import Maker
+    from imgserve.service.webhooks import Deliveries
+
+#: Tiers that other processes read too.
+SHARED: Final = ("disk", "redis", "s3")
+
+
+def works_on_jobs(settings: Settings) -> bool:
+    """Tell whether the server itself works on jobs."""
+    return bool(settings.jobs.queue_workers) and any(tier in settings.cache.cache for tier in SHARED)
+
+
+def work_beside() -> None:
+    """Work on jobs beside `imgserve serve`, which has checked the settings."""
+    settings = load_without_key()
+    configure_logging(settings)
+    run_worker(settings, workers=settings.jobs.queue_workers)
+
+
+def load_without_key() -> Settings:
+    """Read the settings for work that neither serves nor signs; raises ConfigError."""
+    return configuration.load({**os.environ, f"{configuration.PREFIX}ALLOW_UNSIGNED": "true"})
+
+
+def build_maker() -> Maker:
+    """Make what makes jobs: called in the child processes."""
+    # Late, as the process that spawns them does without pictures and models: it takes 40 MB less.
+    from imgserve.app.making import JobMaker
+
+    settings = load_without_key()
+    configure_logging(settings)
+    return JobMaker(settings)
+
+
+def run_worker(settings: Settings, *, workers: int) -> None:
+    """Work on jobs until SIGTERM or SIGINT; raises ConfigError."""
+    from imgserve.adapters.queue.runner import Runner
+    from imgserve.app.job_metrics import JobMetrics
+    from imgserve.app.queueing import ledger_of
+    from imgserve.service.webhooks import KIND
+
+    jobs = settings.jobs
+    # It tells at length how it is set up; what happens to jobs is told here.
+    logging.getLogger("huey").setLevel(logging.WARNING)
+    ledger = ledger_of(settings)
+    deliveries = deliveries_of(settings, ledger)
+    runner = Runner(
+        ledger,
+        build_maker,
+        workers=workers,
+        job_timeout_s=jobs.job_timeout,
+        max_bytes=jobs.job_memory,
+        ended=deliveries.ended if deliveries is not None else None,
+        handlers={KIND: deliveries.handle} if deliveries is not None else None,
+        watch=JobMetrics(),
+    )
+    try:
+        runner.run(grace_s=settings.server.stop_timeout)
+    finally:
+        ledger.storage.close()
+
+
+def deliveries_of(settings: Settings, ledger: Ledger) -> Deliveries | None:
+    """Make what tells of ended jobs, where there are webhooks."""
+    if not settings.jobs.webhook_secret:
+        return None
+    from imgserve.adapters.queue.calls import schedule
+    from imgserve.app.telling import build_deliveries
+
+    return build_deliveries(settings, partial(schedule, ledger.storage))

@@ -1,0 +1,1 @@
+"""A plug-in for imgserve: one option, and one provider of background removal."""

@@ -1,0 +1,207 @@
+"""The service behind /info: what it reads, what it spares, and what it says of models that have not looked yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from imgserve.errors import ImageRefused, Pending, ProviderUnavailable, QueueFull, SourceTooLarge, UnsupportedImage
+from imgserve.ops.catalog import CATALOG
+from imgserve.ops.info import info_grammar
+from imgserve.plan.model import Plan
+from imgserve.plan.needs import Need
+from imgserve.plan.url import Grammar, parse
+from imgserve.ports import Blob, Origin
+from imgserve.ports.jobs import JobError, JobState
+from imgserve.ports.models import Ask, Detection, Provider, Reading, Task
+from imgserve.service.artefacts import Artefact, Artefacts
+from imgserve.service.conditions import Unchanged
+from imgserve.service.freshness import KeepingRules
+from imgserve.service.info import Info, Inspector
+from imgserve.service.jobs import Jobs
+from imgserve.service.modelled import Modelled
+from imgserve.service.render import Renderer
+from imgserve.service.tiers import Tiers
+from imgserve.service.validators import source_validator
+from tests.service.making import NOTHING, Has, Made, MemorySource, SlowStore, make, soon
+from tests.web.blocking import block
+from tests.web.jobs_server import provider
+from tests.web.memory_queue import MemoryQueue
+from tests.web.pictures import jpeg
+
+FACE = Reading(detections=(Detection(label="face", confidence=0.9, left=0.1, top=0.2, width=0.3, height=0.4),))
+
+
+@dataclass
+class Around:
+    """An inspector and what is around it."""
+
+    made: Made
+    inspector: Inspector
+    artefacts: Artefacts
+    queue: MemoryQueue
+
+    @property
+    def renderer(self) -> Renderer:
+        return self.made.renderer
+
+    async def keep(self, task: Task, reading: Reading = FACE, *, validator: str = 'e"v1"') -> None:
+        """Keep a reading, as a worker would."""
+        need = Need("mem://a.jpg", (Ask(task),))
+        artefact = Artefact(
+            reading=reading,
+            origin=Origin(),
+            validator=validator,
+            source_bytes=1,
+            source_format="jpeg",
+            providers=("cascade",),
+        )
+        await self.artefacts.keep(need, artefact, since=await self.artefacts.mark())
+        if (key := self.artefacts.key(need)) in self.queue.jobs:
+            self.queue.end(key, JobState.DONE)
+
+    async def info(self, options: str = "") -> Info:
+        found = await self.inspector.answer(plan(options), NOTHING, ends_at=soon())
+        assert isinstance(found, Info)
+        return found
+
+
+def plan(options: str = "") -> Plan:
+    grammar = info_grammar(Grammar(catalog=CATALOG, allow_security_options=True))
+    return parse(f"{options}/plain/mem://a.jpg".removeprefix("/"), grammar)
+
+
+def around(source: MemorySource, *, near: tuple[str, ...] = (), queue_size: int = 8) -> Around:
+    made = make(source, memory=False, near=near, queue_size=queue_size)
+    providers: dict[Task, Provider] = {task: provider(task) for task in (Task.FACES, Task.OBJECTS)}
+    artefacts = Artefacts(
+        tiers=Tiers([SlowStore()]), purges=made.purges, rules=KeepingRules(), providers=providers, near=near
+    )
+    queue = MemoryQueue()
+    modelled = Modelled(artefacts=artefacts, jobs=Jobs(queue=queue, artefacts=artefacts))
+    return Around(made, Inspector(renderer=made.renderer, modelled=modelled), artefacts, queue)
+
+
+@pytest.fixture
+def source() -> MemorySource:
+    return MemorySource(Blob(data=jpeg(), origin=Origin(etag='"v1"')))
+
+
+@pytest.fixture
+async def parts(source: MemorySource) -> AsyncIterator[Around]:
+    made = around(source)
+    yield made
+    await made.renderer.pool.close(timeout_s=5)
+
+
+HEAD = {
+    "size": len(jpeg()), "format": "jpeg", "mime_type": "image/jpeg", "width": 60, "height": 40, "orientation": 1,
+}  # fmt: skip
+
+
+async def test_the_head_is_told(parts: Around) -> None:
+    info = await parts.info("exif:0")
+    assert (info.facts, info.lacking, info.validator, info.provider) == (HEAD, {}, 'e"v1"', "")
+    assert list(info.facts) == list(HEAD)
+    assert (await parts.info("d:0/f:0/exif:0")).facts == {"size": len(jpeg())}
+
+
+async def test_what_models_have_read_is_told_and_the_rest_is_ordered(parts: Around) -> None:
+    await parts.keep(Task.FACES)
+    info = await parts.info("faces:1/do:1/exif:0")
+    assert info.facts == {**HEAD, "faces": [{"confidence": 0.9, "left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}]}
+    assert list(info.lacking) == ["detect_objects"]
+    assert info.provider == "cascade"
+    [job] = parts.queue.jobs.values()
+    pending = info.lacking["detect_objects"]
+    assert isinstance(pending, Pending)
+    assert (pending.job, job.order.asks, job.order.source) == (job.order.id, (Ask(Task.OBJECTS),), "mem://a.jpg")
+    await parts.info("do:1")
+    assert len(parts.queue.jobs) == 1
+    await parts.keep(Task.OBJECTS)
+    assert (await parts.info("faces:1/do:1")).lacking == {}
+
+
+async def test_what_was_read_in_another_version_is_read_again(parts: Around) -> None:
+    await parts.info("faces:1")
+    await parts.keep(Task.FACES, validator='e"v0"')
+    info = await parts.info("faces:1")
+    assert ("faces" in info.facts, list(info.lacking)) == (False, ["faces"])
+    [job] = parts.queue.jobs.values()
+    assert job.state is JobState.QUEUED
+
+
+async def test_a_field_that_nobody_can_fill_keeps_none_from_the_others(parts: Around) -> None:
+    await parts.keep(Task.FACES)
+    info = await parts.info("faces:1/text:1")
+    assert "faces" in info.facts
+    assert isinstance(info.lacking["text"], ProviderUnavailable)
+
+
+async def test_a_job_that_failed_says_why(parts: Around) -> None:
+    await parts.info("faces:1")
+    [id] = parts.queue.jobs
+    parts.queue.end(id, JobState.FAILED, error=JobError(code="provider_refused", message="Too dark."))
+    pending = (await parts.info("faces:1")).lacking["faces"]
+    assert isinstance(pending, Pending)
+    assert (pending.failed, pending.message, pending.job) == ("provider_refused", "Too dark.", id)
+
+
+async def test_no_job_is_begun_for_what_is_no_picture_or_another_file(parts: Around, source: MemorySource) -> None:
+    with pytest.raises(ImageRefused, match="hash sum"):
+        await parts.info(f"faces:1/hs:md5:{'0' * 32}")
+    with pytest.raises(ImageRefused, match="pixels"):
+        await parts.info("faces:1/msr:0.001")
+    source.error = SourceTooLarge.beyond(10)
+    with pytest.raises(SourceTooLarge):
+        await parts.info("faces:1/msfs:10")
+    assert source.asked[-1][1] == 10
+    source.error, source.blob = None, Blob(data=b"<html>", origin=Origin())
+    with pytest.raises(UnsupportedImage):
+        await parts.info("faces:1")
+    assert parts.queue.jobs == {}
+
+
+async def test_a_client_that_has_it_costs_neither_a_download_nor_a_thread(source: MemorySource) -> None:
+    parts = around(source, near=("mem",))  # sources are not kept, so that the condition is the origin's to judge
+    release = await block(parts.renderer.pool)
+    found = await parts.inspector.answer(plan(), Has('e"v1"'), ends_at=soon())
+    assert isinstance(found, Unchanged)
+    assert source.asked[-1][2] == {"If-None-Match": '"v1"'}
+    # Where the origin sends it all the same, its version is compared before a thread looks at it.
+    source.blob = Blob(data=jpeg(), origin=Origin())
+    same = source_validator(source.blob)
+    assert isinstance(await parts.inspector.answer(plan(), Has(same), ends_at=soon()), Unchanged)
+    release()
+    await parts.renderer.pool.close(timeout_s=5)
+
+
+async def test_a_client_has_it_only_when_nothing_was_lacking(parts: Around, source: MemorySource) -> None:
+    assert isinstance(await parts.inspector.answer(plan("faces:1"), Has('e"v1"'), ends_at=soon()), Info)
+    await parts.keep(Task.FACES)
+    assert isinstance(await parts.inspector.answer(plan("faces:1"), Has('e"v1"'), ends_at=soon()), Unchanged)
+    assert all(not headers for _, _, headers in source.asked)
+
+
+async def test_a_full_server_refuses_before_the_download(source: MemorySource) -> None:
+    parts = around(source, queue_size=-1)  # not even room for what a thread would take at once
+    with pytest.raises(QueueFull):
+        await parts.info()
+    assert source.asked == []
+    await parts.renderer.pool.close(timeout_s=5)
+
+
+async def test_keys_name_what_answers_are_made_of(parts: Around) -> None:
+    key = parts.inspector.key
+    assert key(plan("faces:1")) == key(plan("cb:2/faces:t/exp:32503669200"))
+    keys = {key(plan(text)) for text in ("", "faces:1", "do:1", "text:1", "s:0", "exif:1:1", "ct:a")}
+    assert len(keys) == 7
+    assert key(plan("faces:1")) != parts.renderer.key(plan("faces:1"))
+
+
+async def test_no_time_left_is_told_as_such(parts: Around) -> None:
+    with pytest.raises(Exception, match="took too long"):
+        await parts.inspector.answer(plan(), NOTHING, ends_at=time.monotonic() - 1)
