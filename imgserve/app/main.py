@@ -170,7 +170,8 @@ def _info(services: Services, reader: PlanReader, admission: Admission, pending:
 def _routes(services: Services, reader: PlanReader, info: InfoEndpoint, prefix: str) -> list[BaseRoute]:
     """List every route but that of images; health answers without the prefix too, for checks inside a network."""
     server, monitoring = services.settings.server, services.settings.monitoring
-    health = Endpoint(Health(services.readiness))
+    basic = [one.capability for one in services.artefacts.providers.values() if one.capability.basic]
+    health = Endpoint(Health(services.readiness, basic=", ".join(f"{one.task}={one.name}" for one in basic)))
     routes = [
         Route("/health", health),
         Route(f"{prefix}/", Endpoint(landing)),

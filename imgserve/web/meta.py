@@ -44,8 +44,12 @@ class Health:
     """Handler of /health: 200 while new work may come here, 503 when not; it never waits for a render."""
 
     readiness: Readiness
+    #: Providers that do their task without a model, as `task=name`.
+    basic: str = ""
 
     async def __call__(self, exchange: Exchange) -> None:
+        if self.basic:
+            exchange.also(("x-imgserve-basic", self.basic))
         if self.readiness.ready:
             await exchange.send(text_response("imgserve is running\n"))
             return

@@ -215,6 +215,20 @@ async def test_a_near_source_is_looked_at_each_time(start: START) -> None:
     assert not made.artefacts.is_fresh(NEED, found)
 
 
+async def test_a_near_source_is_written_down_again_before_its_artefact_expires(start: START) -> None:
+    made = start(near=("mem",))
+    await keep(made, NEED, picture())
+    first = made.clock.now
+    for days, written in ((1, first), (4, first + 4 * 86_400)):
+        made.clock.now = first + days * 86_400
+        found = await made.artefacts.find(NEED)
+        assert found is not None
+        await freshen(made, found, Origin(status=304, etag='"1"'))
+        found = await made.artefacts.find(NEED)
+        assert found is not None
+        assert found.stored_at == written
+
+
 async def test_a_304_makes_it_fresh_again_and_a_change_of_mind_removes_it(start: START) -> None:
     made = start()
     await keep(made, NEED, picture())

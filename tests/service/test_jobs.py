@@ -13,6 +13,7 @@ from imgserve.plan.needs import Need
 from imgserve.ports import Selector
 from imgserve.ports.jobs import JobError, JobState
 from imgserve.ports.models import Ask, Task
+from imgserve.service.jobs import Jobs
 from tests.service.making import plan
 from tests.service.modelling import CUT, FACES, SOURCE, World, world
 
@@ -70,6 +71,14 @@ async def test_a_job_that_has_failed_tells_why_and_is_not_begun_again(made: Worl
         told = await pending(made)
         assert (told.failed, told.message, told.job) == ("provider_refused", "No object.", key)
     assert len(made.queue.begun) == 1
+
+
+async def test_a_job_that_failed_long_ago_is_begun_anew_by_the_next_request(made: World) -> None:
+    key = (await pending(made)).job
+    made.queue.end(key, JobState.FAILED, error=JobError(code="provider_unavailable", message="It was down."))
+    later = Jobs(queue=made.queue, artefacts=made.artefacts, clock=lambda: made.queue.now + 2 * 3600)
+    told = await later.pending(PLAN, (NEED,))
+    assert (told.failed, made.queue.jobs[key].state, len(made.queue.begun)) == ("", JobState.QUEUED, 2)
 
 
 async def test_one_failed_job_of_several_is_told(made: World) -> None:

@@ -75,3 +75,8 @@ async def test_explain_wants_a_signature_and_a_good_plan(start: Start) -> None:
 async def test_explain_is_for_development_only(start: Start) -> None:
     server = await start()
     assert (await explain(server, "/w:1/plain/local:///a.jpg")).status_code == 403
+
+
+async def test_health_names_the_providers_that_do_without_a_model(start: Start) -> None:
+    answer = await (await start(FACES="off")).client.get("/health")
+    assert answer.headers["x-imgserve-basic"] == "background=grabcut, upscale=libvips"
