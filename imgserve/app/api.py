@@ -71,7 +71,11 @@ def _handlers(services: Services, reader: PlanReader, prefix: str) -> dict[str, 
         **JobsApi(jobs=services.jobs, orders=orders, facts=facts).handlers(),
         "followJob": FollowJob(jobs=services.jobs, facts=facts, readiness=services.readiness, beat_s=beat_s),
         "capabilities": CapabilitiesEndpoint(
-            providers=services.artefacts.providers, queue=queue_kind(settings), pending=settings.jobs.pending
+            providers=services.artefacts.providers,
+            queue=queue_kind(settings),
+            pending=settings.jobs.pending,
+            options=len(services.grammar.catalog.ops),
+            plugins=settings.models.plugins,
         ),
         "openapi": OpenApiEndpoint(services.grammar, prefix=prefix),
     }

@@ -19,10 +19,10 @@ from starlette.routing import BaseRoute, Route
 
 from imgserve import metrics
 from imgserve import settings as configuration
-from imgserve.app.api import api_routes
 from imgserve.app.caches import cache_problems
 from imgserve.app.exits import EXIT_CONFIG
 from imgserve.app.hit_log import hit_log
+from imgserve.app.late import LateRoutes
 from imgserve.app.log_format import configure_logging, log_problems
 from imgserve.app.logs import log_exchange, visible_path
 from imgserve.app.measuring import measuring
@@ -190,7 +190,19 @@ def _routes(services: Services, reader: PlanReader, info: InfoEndpoint, prefix: 
     if server.development:
         explain = Explain(reader=reader, renderer=services.renderer, prefix=prefix)
         routes.append(Route(f"{prefix}{EXPLAIN}/{{path:path}}", Endpoint(explain, secret=server.secret)))
-    return [*routes, *api_routes(services, reader, prefix)]
+    return [*routes, *_late(services, reader, prefix)]
+
+
+def _late(services: Services, reader: PlanReader, prefix: str) -> list[BaseRoute]:
+    """List the routes of the API and its pages, which are made with the first request for one of them."""
+
+    def make() -> list[BaseRoute]:
+        from imgserve.app.api import api_routes
+
+        return api_routes(services, reader, prefix)
+
+    late = LateRoutes(make)
+    return [Route(prefix + path, late) for path in ("/v1", "/v1/{rest:path}", "/console", "/console/{rest:path}")]
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from importlib.metadata import EntryPoint, entry_points
 from typing import Final, cast
 
 from imgserve.errors import ConfigError
@@ -58,7 +57,10 @@ def plugged_provider(name: str, task: Task, *, variable: str, ours: Sequence[str
 
 
 def _loaded(group: str, name: str, variable: str, *, ours: Sequence[str] = ()) -> object:
-    found: Sequence[EntryPoint] = [*entry_points(group=group, name=name)]
+    # Late: with what it imports it takes a start 10 ms, and few servers have plug-ins.
+    from importlib.metadata import entry_points
+
+    found = [*entry_points(group=group, name=name)]
     if not found:
         known = ", ".join(sorted(one.name for one in entry_points(group=group))) or "none"
         words = f"expected {', '.join(ours)} or a plug-in's name, " if ours else ""

@@ -68,6 +68,19 @@ def queue_kind(settings: Settings) -> str:
     return "redis" if _redis_url(settings) else "sqlite"
 
 
+def check_queue(settings: Settings) -> None:
+    """Raise ConfigError for a URL that cannot be read; nothing is opened."""
+    if not settings.jobs.queue_redis_url:
+        return
+    # Late on purpose: most servers have none.
+    from imgserve.adapters.redis_client import make_pool
+
+    try:
+        make_pool(settings.jobs.queue_redis_url)
+    except ValueError as wrong:
+        raise ConfigError([f"IMGSERVE_QUEUE_REDIS_URL: {wrong}"]) from wrong
+
+
 def late_queue(settings: Settings) -> LateQueue:
     def opened() -> Queue:
         # Late on purpose: see LateQueue.

@@ -14,7 +14,7 @@ from imgserve.app.grammar import build_grammar
 from imgserve.app.measuring import check_namespace
 from imgserve.app.models import build_providers
 from imgserve.app.pictures import Place, load_picture
-from imgserve.app.queueing import late_queue
+from imgserve.app.queueing import check_queue, late_queue
 from imgserve.app.sources import allowed_sources, build_sources, wait_for
 from imgserve.engine.effort import fast_config, small_config
 from imgserve.engine.idle import IdlePool
@@ -108,7 +108,13 @@ def build_services(settings: Settings) -> Services:
     allowed = allowed_sources(settings)
     sources = _tried(problems, lambda: build_sources(settings, allowed))
     providers = _tried(problems, lambda: build_providers(settings))
+    _tried(problems, lambda: check_queue(settings))
     caches = _tried(problems, lambda: build_caches(settings))
+    if settings.jobs.webhook_secret:
+        # With the first request for the API it would be too late to say that something is wrong.
+        from imgserve.app.telling import hook_rules
+
+        _tried(problems, lambda: hook_rules(settings))
     if problems or not (grammar and delivery and sources and caches) or providers is None:
         if caches is not None:
             wait_for(caches.close())

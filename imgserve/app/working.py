@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Tiers that other processes read too.
 SHARED: Final = ("disk", "redis", "s3")
 
+#: As metrics.FOLDER_VARIABLE, which cannot be asked: it is read once, when the metrics are imported.
+COUNTS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
 
 def works_on_jobs(settings: Settings) -> bool:
     """Tell whether the server itself works on jobs."""
@@ -42,6 +45,9 @@ def load_without_key() -> Settings:
 
 def build_maker() -> Maker:
     """Make what makes jobs: called in the child processes."""
+    # Five files for each such process would stay when it ends, a minute after its last job, and each page of metrics
+    # would read them all: what happens to jobs is counted by the process that looks after it.
+    os.environ.pop(COUNTS_FOLDER, None)
     # Late, as the process that spawns them does without pictures and models: it takes 40 MB less.
     from imgserve.app.making import JobMaker
 

@@ -40,7 +40,8 @@ class Jobs:
         What is there already is a job that is done. Raises ProviderUnavailable before anything is taken, QueueFull and
         QueueUnavailable.
         """
-        needs = [self._needs(plan) for plan in plans]
+        # In a thread, as in `pending`: providers look at files, and some ask a program.
+        needs = await asyncio.to_thread(lambda: [self._needs(plan) for plan in plans])
         shown = paths or [""] * len(plans)
         orders = [
             self._order(need, owner=owner, priority=priority, webhook=webhook, path=path)
@@ -59,8 +60,7 @@ class Jobs:
         """
         is_vital = any(vital(need.asks) for need in missing)
         try:
-            for need in missing:
-                self._check(need)
+            await asyncio.to_thread(self._check, missing)
             orders = [self._order(need) for need in missing]
             wanted = {order.id: need for order, need in zip(orders, missing, strict=True)}
             jobs = await self._taken(orders, wanted, again=redo)
@@ -102,12 +102,11 @@ class Jobs:
 
     def _needs(self, plan: Plan) -> tuple[Need, ...]:
         needs = self._artefacts.needs(plan)
-        for need in needs:
-            self._check(need)
+        self._check(needs)
         return needs
 
-    def _check(self, need: Need) -> None:
-        for ask in need.asks:
+    def _check(self, needs: Sequence[Need]) -> None:
+        for ask in (ask for need in needs for ask in need.asks):
             if (trouble := self._artefacts.providers[ask.task].trouble()) is not None:
                 raise ProviderUnavailable(trouble, where=ask.task.value)
 

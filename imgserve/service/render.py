@@ -127,7 +127,7 @@ class Renderer:
         if kept is not None and (found := await self._kept_answer(job, kept)) is not None:
             return unless_known(found, condition)
         if kept is None and condition.given and not job.needs:
-            return await self._madeunless_known(job, condition)
+            return await self._made_unless_known(job, condition)
         return unless_known(await self._join(job, kept), condition)
 
     async def without_models(self, plan: Plan, *, ends_at: float) -> Made:
@@ -145,7 +145,7 @@ class Renderer:
             return found
         return await self._join(job, kept)
 
-    async def _madeunless_known(self, job: Job, condition: Condition) -> Made | Unchanged:
+    async def _made_unless_known(self, job: Job, condition: Condition) -> Made | Unchanged:
         """Make a result that the client may have: where the origin agrees, nobody needs to."""
         headers = condition.origin_headers()
         if not headers:

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
+from imgserve import metrics
 from imgserve.errors import BadRequest
 from imgserve.plan.sources import AllowedSources
 from imgserve.ports.jobs import Job
@@ -139,6 +140,7 @@ class Deliveries:
         headers = {"content-type": "application/json", **signed(message.id, body, at=self.clock(), rules=self.rules)}
         status, trouble = self.hooks.post(message.url, headers=headers, body=body)
         if 200 <= status < 300:
+            metrics.webhook_tried("delivered")
             logger.info("webhook %s to %s: delivered at try %d", message.id, _host(message.url), message.attempt)
             return
         self._failed(message, trouble or f"it answered {status}", is_final=status == _GONE)
@@ -147,8 +149,10 @@ class Deliveries:
         said = "webhook %s to %s: try %d of %d failed: %s; %s"
         facts = (message.id, _host(message.url), message.attempt, self.attempts, trouble)
         if is_final or message.attempt >= self.attempts:
+            metrics.webhook_tried("given_up")
             logger.error(said, *facts, "it is given up")
             return
+        metrics.webhook_tried("failed")
         wait_s = self._wait_s(message.attempt)
         logger.warning(said, *facts, f"the next is in {wait_s:.0f} seconds")
         self._send_later(dataclasses.replace(message, attempt=message.attempt + 1), wait_s)

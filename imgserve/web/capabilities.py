@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import imgserve
@@ -20,7 +20,7 @@ _KEEP_S: Final = 5.0
 
 
 class CapabilitiesEndpoint:
-    """Handler of the capabilities; `queue` and `pending` are told as they are."""
+    """Handler of the capabilities; `queue`, `pending`, and plug-ins that added `options`, are told as they are."""
 
     def __init__(
         self,
@@ -28,11 +28,15 @@ class CapabilitiesEndpoint:
         providers: Mapping[Task, Provider],
         queue: str,
         pending: str,
+        options: int = len(CATALOG.ops),
+        plugins: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._providers = providers
         self._queue = queue
         self._pending = pending
+        self._options = options
+        self._plugins = tuple(plugins)
         self._clock = clock
         self._lock = asyncio.Lock()
         self._known: Mapping[str, Any] = {}
@@ -58,7 +62,8 @@ class CapabilitiesEndpoint:
                 "in": [name for name, known in FORMATS.items() if known.load],
                 "out": [name for name, known in FORMATS.items() if known.save],
             },
-            "options": len(CATALOG.ops),
+            "options": self._options,
+            "plugins": list(self._plugins),
             "queue": self._queue,
             "pending": self._pending,
         }

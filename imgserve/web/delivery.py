@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -60,8 +59,8 @@ class Delivery:
 
         A 304 has them all: nginx would go by the year of Cache-Control after its first question otherwise.
         """
-        fresh = self.passing_cache_control if passing else functools.partial(self.cache_control, origin=origin)
-        control = fresh(plan, now=now)
+        fresh = self.passing_cache_control if passing else self.cache_control
+        control = fresh(plan, now=now, origin=origin)
         found = (
             ("cache-control", control),
             *self.for_proxy(plan, control, passing=passing),
@@ -98,8 +97,11 @@ class Delivery:
         most_s = ages.get("s-maxage", ages.get("max-age", self.proxy_ttl_s))
         return (("x-accel-expires", str(min(1 if passing else self.proxy_ttl_s, most_s))),)
 
-    def passing_cache_control(self, plan: Plan, *, now: float) -> str:
+    def passing_cache_control(self, plan: Plan, *, now: float, origin: Origin | None) -> str:
         """Give Cache-Control of a picture that will soon be another: a draft, or one whose origin is down."""
+        own = self.cache_control(plan, now=now, origin=origin)
+        if is_uncached(own):
+            return own  # a draft of what is private is private
         ttl_s = min(self.freshness.ttl_s, PASSING_TTL_S)
         return cache_control(Freshness(ttl_s=ttl_s), now=now, expires=_expires(plan))
 

@@ -116,7 +116,8 @@ class InfoEndpoint:
             facts["failed"] = {name: {"code": _failure(one), "message": one.message} for name, one in failed.items()}
             told.append(("x-imgserve-degraded", _failure(next(iter(failed.values())))))
         # What has failed may work in a moment; what is being worked on is there then.
-        control = "no-store" if waiting else self.delivery.passing_cache_control(plan, now=self.clock())
+        passing = self.delivery.passing_cache_control(plan, now=self.clock(), origin=info.origin)
+        control = "no-store" if waiting else passing
         headers = [
             ("cache-control", control),
             *self.delivery.for_proxy(plan, control, passing=True),

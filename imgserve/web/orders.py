@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -128,7 +129,8 @@ def _numbers_in(value: Mapping[str, Any], field: str) -> list[float]:
     given = value.get(field, [])
     numbers = given if isinstance(given, list) else [given]
     for at, one in enumerate(numbers):
-        holds = isinstance(one, int | float) and not isinstance(one, bool) and math.isfinite(one)
+        # Not `isfinite`, which integers beyond floats break; NaN is in no range.
+        holds = isinstance(one, int | float) and not isinstance(one, bool) and abs(one) <= sys.float_info.max
         demand(holds, f"{field}[{at}]", one, "a number, without quotes" if isinstance(one, str) else "a number")
     return list(numbers)
 

@@ -76,7 +76,7 @@ class PendingAnswers:
     def response(self, plan: Plan, made: Made, pending: Pending, *, now: float) -> Response:
         """Answer the picture without its AI steps, marked; one whose job has failed may be kept for a moment."""
         degraded = bool(pending.failed)
-        control = self.delivery.passing_cache_control(plan, now=now) if degraded else "no-store"
+        control = self.delivery.passing_cache_control(plan, now=now, origin=made.origin) if degraded else "no-store"
         headers = [
             ("content-type", made.picture.mime),
             ("content-disposition", self.delivery.disposition(plan, FORMATS[made.picture.format].extension)),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -130,7 +130,8 @@ def _timeout_s(value: Mapping[str, Any]) -> float | None:
     given = value.get("timeout")
     if given is None:
         return None
-    holds = isinstance(given, int | float) and not isinstance(given, bool) and math.isfinite(given) and given >= 0
+    # Not `isfinite`, which integers beyond floats break; NaN is in no range.
+    holds = isinstance(given, int | float) and not isinstance(given, bool) and 0 <= given <= sys.float_info.max
     demand(holds, "timeout", given, "seconds, a number from 0")
     return float(given)
 

@@ -180,6 +180,7 @@ def schemas(*, option_names: Sequence[str], separator: str, error_codes: Sequenc
                 "providers": _object({task.value: _or_null(_PROVIDER) for task in Task}, doc="null = nobody does it"),
                 "formats": _object({name: {"type": "array", "items": _TEXT} for name in ("in", "out")}),
                 "options": _described(_COUNT, "how many options there are"),
+                "plugins": _described({"type": "array", "items": _TEXT}, "plug-ins that have added options"),
                 "queue": _described(_TEXT, "what keeps the jobs"),
                 "pending": _described(_TEXT, "how an image URL is answered whose AI step is not ready"),
             }

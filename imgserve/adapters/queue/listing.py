@@ -65,7 +65,9 @@ def running_ids(ledger: Ledger, now: float) -> Iterable[str]:
 def _numbered(ledger: Ledger, *, before: int | None, state: JobState | None) -> Iterator[dict[int, str]]:
     """Give ids by number, some at a time; with a state, those whose end says it."""
     numbers = ledger.storage.numbers
-    top = numbers.count(LAST, 0) if before is None else before - 1
+    last = numbers.count(LAST, 0)
+    # A number that was never given would be counted down from for years.
+    top = last if before is None else min(last, before - 1)
     first = int(numbers.peek(FIRST) or 1)
     while top >= first:
         below = max(top - CHUNK, first - 1)

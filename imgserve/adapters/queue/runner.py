@@ -31,6 +31,8 @@ SWEEP_SHARE: Final = 50
 LOOK_AFTER_S: Final = 1.0
 #: Threads see that they are to stop within the time for which they ask Redis.
 END_S: Final = 5.0
+#: Calls at a time: a receiver of webhooks that hangs must not keep all others waiting.
+CALLERS: Final = 4
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class Runner:
             self._consumers.append(
                 LineConsumer(
                     storage.call_line,
-                    workers=1,
+                    workers=CALLERS,
                     hands=lambda: _Caller(ledger, handlers),
                     schedule_s=schedule_s,
                     complaints=self._complaints,
@@ -165,13 +167,14 @@ class Runner:
         return ended + max(self._sweep_s, SWEEP_SHARE * (ended - began))
 
     def _ended(self, job: Job) -> None:
-        told(self._watch, job)
-        if self._hook is None:
-            return
         try:
-            self._hook(job)
+            if self._hook is not None:
+                self._hook(job)
+        except QueueError:
+            raise  # it could not put off what it has to do: a sweep tells of this end again
         except Exception:  # noqa: BLE001 - the job has ended well or badly, whatever its hook does
             _log.exception("What is told of ends broke over job %s.", job.order.id)
+        told(self._watch, job)
 
 
 class _Caller:

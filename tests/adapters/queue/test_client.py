@@ -206,6 +206,11 @@ async def test_a_page_that_was_never_given_is_refused(queue: HueyQueue) -> None:
         await queue.listed(after="²")
 
 
+async def test_a_page_behind_the_youngest_job_begins_with_it(queue: HueyQueue) -> None:
+    (job,) = await queue.submit([order("a")])
+    assert (await queue.listed(after="9" * 30)).jobs == (job,)
+
+
 async def test_more_jobs_than_may_wait_are_refused_together(place: Place) -> None:
     queue = opened(place, max_jobs=3)
     await queue.submit([order("a"), order("b")])

@@ -18,7 +18,7 @@ from imgserve.adapters.queue import storage
 from imgserve.adapters.queue.ledger import Ledger
 from imgserve.adapters.queue.runner import Runner
 from imgserve.adapters.queue.watching import Watch
-from imgserve.ports.jobs import Job, JobState
+from imgserve.ports.jobs import Job, JobState, QueueError
 from tests.adapters.queue.conftest import LEASE_S, Place, ended, soon, state
 from tests.adapters.queue.makers import broken, content, order, tries
 from tests.adapters.queue.programs import RunnerConfig, children, started
@@ -285,6 +285,33 @@ def test_a_scheduled_call_comes_when_it_is_due_and_outlives_its_runner(place: Pl
             soon(lambda: len(heard) == 2)
         assert [payload for payload, _ in heard] == [b"now", b"\x00later"]
         assert ledger.storage.calls.items() == {}
+
+
+def test_an_end_that_could_not_be_told_of_is_told_by_a_sweep(place: Place) -> None:
+    told: list[Job] = []
+    fails = [QueueError("down")]
+
+    def hook(job: Job) -> None:
+        if fails:
+            raise fails.pop()
+        told.append(job)
+
+    with place.ledger() as ledger, place.running(ledger, ended=hook):
+        id = submit(ledger, "a")
+        soon(lambda: told)
+        assert [(job.order.id, job.state) for job in told] == [(id, JobState.DONE)]
+
+
+def test_a_call_that_hangs_does_not_keep_the_next_waiting(on_file: Place) -> None:
+    heard, free = threading.Event(), threading.Event()
+    with (
+        on_file.ledger() as ledger,
+        on_file.running(ledger, handlers={"slow": lambda _: free.wait(), "good": lambda _: heard.set()}) as runner,
+    ):
+        runner.schedule("slow", b"")
+        runner.schedule("good", b"")
+        soon(heard.is_set)
+        free.set()
 
 
 def test_a_handler_that_breaks_does_not_stop_the_next(on_file: Place, caplog: pytest.LogCaptureFixture) -> None:

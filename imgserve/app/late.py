@@ -1,0 +1,27 @@
+"""Routes that are made when they are first asked for: a server's first picture does not wait for its API."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from starlette.routing import BaseRoute, Router
+from starlette.types import Receive, Scope, Send
+
+
+class LateRoutes:
+    """An ASGI app over routes that take a while to import and make: 50 ms of a start of 900."""
+
+    def __init__(self, make: Callable[[], Sequence[BaseRoute]]) -> None:
+        self._make = make
+        self._making: asyncio.Task[Router] | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._making is None:
+            # In a thread: pictures in memory must not wait for it.
+            self._making = asyncio.create_task(asyncio.to_thread(self._router))
+        router = await asyncio.shield(self._making)
+        await router(scope, receive, send)
+
+    def _router(self) -> Router:
+        return Router(routes=self._make(), redirect_slashes=False)
