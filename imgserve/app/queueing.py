@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from imgserve.app.caches import cache_folder
 from imgserve.errors import ConfigError
-from imgserve.ports.jobs import Allowance, Job, JobOrder, JobPage, JobState, Queue
+from imgserve.ports.jobs import Allowance, Job, JobOrder, JobPage, JobState, Queue, QueueError
 from imgserve.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,6 +79,25 @@ def check_queue(settings: Settings) -> None:
         make_pool(settings.jobs.queue_redis_url)
     except ValueError as wrong:
         raise ConfigError([f"IMGSERVE_QUEUE_REDIS_URL: {wrong}"]) from wrong
+
+
+def queue_trouble(settings: Settings) -> str:
+    """Say why the queue's Redis cannot be used now, "" where it can; a file is in a folder that is tried elsewhere."""
+    if not _redis_url(settings):
+        return ""
+    from imgserve.adapters.queue.listing import counts
+
+    try:
+        ledger = ledger_of(settings)
+        try:
+            counts(ledger)
+        finally:
+            ledger.storage.close()
+    except ConfigError as wrong:
+        return "; ".join(wrong.problems)
+    except QueueError as broken:
+        return str(broken)
+    return ""
 
 
 def late_queue(settings: Settings) -> LateQueue:

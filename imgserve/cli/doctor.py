@@ -17,12 +17,16 @@ from rich.table import Table
 
 from imgserve import __version__
 from imgserve.app.main import check
+from imgserve.app.models import build_providers
+from imgserve.app.queueing import queue_name, queue_trouble
 from imgserve.app.tier_trials import TierTrial, try_tiers
+from imgserve.app.working import SHARED, works_on_jobs
 from imgserve.cli.address import address_problems
 from imgserve.cli.formats import Trial, blocked_loaders, library_versions, try_formats
 from imgserve.engine.libvips import configure_libvips
 from imgserve.errors import ConfigError
-from imgserve.settings import load
+from imgserve.ports.models import Task
+from imgserve.settings import Settings, load
 
 
 class Weight(Enum):
@@ -61,6 +65,7 @@ def doctor() -> None:
     if not any(finding.weight is Weight.WRONG for finding in findings):
         tiers = tuple(try_tiers(load()))
         _show_tiers(console, tiers)
+        _show_models(console, load())
     console.print()
     for finding in findings:
         word, colour = finding.weight.value
@@ -118,6 +123,35 @@ def _show_tiers(console: Console, tiers: tuple[TierTrial, ...]) -> None:
         console.print("[bold]cache[/]  off: nothing is kept")
 
 
+#: What a task wants that has no provider; the others have one unless they are off.
+_WANTED: Mapping[Task, str] = {
+    Task.OBJECTS: "set IMGSERVE_OBJECT_DETECTION_NET",
+    Task.TEXT: "apt-get install tesseract-ocr",
+    Task.CLASSIFY: "set IMGSERVE_CLASSIFICATION_NET",
+    Task.NSFW: "set IMGSERVE_NSFW_NET",
+}
+
+
+def _show_models(console: Console, settings: Settings) -> None:
+    """Say who does each AI step, and who works on jobs."""
+    console.print()
+    if not any(tier in SHARED for tier in settings.cache.cache):
+        console.print("[bold]AI steps[/]  off: they need disk, redis or s3 in IMGSERVE_CACHE")
+        return
+    providers = build_providers(settings)
+    for task in Task:
+        provider = providers.get(task)
+        if provider is None:
+            state = f"[dim]nobody ({_WANTED.get(task, 'it is off')})[/]"
+        else:
+            works = "[green]works[/]" if provider.trouble() is None else "[red]does not work[/]"
+            state = f"{escape(provider.capability.name)}{' (basic)' * provider.capability.basic}: {works}"
+        console.print(f"[bold]AI {task.value:<10}[/]  {state}", soft_wrap=True)
+    count = settings.jobs.queue_workers if works_on_jobs(settings) else 0
+    who = f"serve works on {count} at a time" if count else "imgserve worker alone works on them"
+    console.print(f"[bold]AI jobs[/]        {escape(queue_name(settings))}; {who}", soft_wrap=True)
+
+
 def _format_findings(trials: tuple[Trial, ...]) -> Iterator[Finding]:
     for trial in trials:
         for problem in trial.problems:
@@ -138,7 +172,13 @@ def settings_findings(environ: Mapping[str, str] = os.environ) -> Iterator[Findi
         yield from (Finding(problem, "See docs/settings.md.") for problem in wrong.problems)
         return
     yield from (Finding(warning, weight=Weight.ADVICE) for warning in settings.warnings)
-    yield from (Finding(problem) for problem in (*check(settings), *address_problems(settings)))
+    problems = [*check(settings), *address_problems(settings)]
+    yield from (Finding(problem) for problem in problems)
+    for task, provider in build_providers(settings).items() if not problems else ():
+        if (trouble := provider.trouble()) is not None:
+            yield Finding(f"AI steps, {task}: {trouble}", weight=Weight.ADVICE)
+    if not problems and (trouble := queue_trouble(settings)):
+        yield Finding(f"AI jobs: {trouble}", weight=Weight.ADVICE)
 
 
 def _machine_findings() -> Iterator[Finding]:

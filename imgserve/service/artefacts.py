@@ -94,7 +94,7 @@ class Artefacts:
                 if ask.optional:
                     return False
                 raise NoProvider(
-                    f"This server has nothing that does {ask.task}; the page of AI settings says what it needs.",
+                    f"This server has nothing that does {ask.task}; its operator has to set that up (docs/ai.md).",
                     where=ask.task.value,
                 )
         return True

@@ -186,8 +186,8 @@ def _risks(settings: Settings) -> Iterator[str]:
     cache = settings.cache
     if cache.redis_url and "redis" not in cache.cache:
         yield (
-            f"IMGSERVE_REDIS_URL is not used: IMGSERVE_CACHE is {','.join(cache.cache)}, without redis, so no results "
-            "are kept there, and other machines do not hear of purges"
+            f"IMGSERVE_REDIS_URL is not used for results: IMGSERVE_CACHE is {','.join(cache.cache)}, without redis, so "
+            "none are kept there, and other machines do not hear of purges"
         )
     if cache.cache_path and not Path(cache.cache_path).is_absolute() and cache.cache != ("off",):
         yield (

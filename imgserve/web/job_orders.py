@@ -20,6 +20,7 @@ from imgserve.web.reading import PlanReader
 
 FIELDS: Final = ("path", "source", "presets", "options", "priority", "webhook")
 MAX_PRIORITY: Final = 100
+_NAMED: Final = "path or source"
 
 #: Host and all before it of a whole URL: the signature says whose URL it is, whatever names this server goes by.
 _HOST: Final = re.compile(r"\Ahttps?://[^/?#]+(?=/)", re.IGNORECASE)
@@ -98,7 +99,8 @@ class JobOrders:
             raise BadRequest(missing.message, where="path", got=path[:80]) from None
 
     def _of_source(self, value: Mapping[str, Any]) -> tuple[Plan, str]:
-        demand("source" in value, "source", None, "path or source")
+        if "source" not in value:
+            raise BadRequest("The order names no picture: give path or source.", where="source", expected=_NAMED)
         presets, options = texts_in(value, "presets"), texts_in(value, "options")
         order_of(presets=presets, options=options)
         joined = order_of(presets=_joined(presets, self.expansion.grammar.separator), options=_joined(options, "/"))

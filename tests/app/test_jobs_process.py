@@ -14,7 +14,9 @@ from pathlib import Path
 import pytest
 import pyvips
 
+from imgserve import metrics
 from imgserve.app.plugins import PROVIDERS
+from imgserve.app.working import COUNTS_FOLDER
 from imgserve.plan.signing import Signer, key_pairs
 from tests.app.gated import VARIABLE, tries
 from tests.app.plugging import describe
@@ -185,3 +187,17 @@ def ended(working: subprocess.Popen[str]) -> None:
     working.send_signal(signal.SIGTERM)
     assert working.wait(STOP_S) == 0
     assert waited_for(lambda: not any(alive(pid) for pid in pids), seconds=_ENDED_S)
+
+
+def test_processes_that_come_and_go_leave_no_files_of_counts(settings: dict[str, str], tmp_path: Path) -> None:
+    # By the variable's name: metrics read it when they are imported, which is too early to ask them for it.
+    assert COUNTS_FOLDER == metrics.FOLDER_VARIABLE
+    with running_server(tmp_path, settings) as server:
+        ready(server, signed("rmbg:1/w:20"))
+        beside = next(pid for pid in children(server.process.pid) if children(pid))
+        [child] = children(beside)
+        environment = Path(f"/proc/{beside}/environ").read_bytes().split(b"\0")
+        [folder] = [one.partition(b"=")[2] for one in environment if one.startswith(COUNTS_FOLDER.encode())]
+        counted = {path.stem.rpartition("_")[2] for path in Path(folder.decode()).iterdir()}
+        assert str(child) not in counted
+        assert str(beside) in counted

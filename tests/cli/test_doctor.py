@@ -67,3 +67,29 @@ def test_a_variable_that_is_not_known_is_advice_only(invoke: Invoke) -> None:
     result = invoke("doctor", IMGSERVE_QUALTIY="70")
     assert result.exit_code == 0
     assert "did you mean IMGSERVE_QUALITY?" in result.stdout
+
+
+def test_a_model_that_is_missing_is_advice_that_names_its_file(invoke: Invoke) -> None:
+    result = invoke("doctor", IMGSERVE_UPSCALE="onnx", IMGSERVE_UPSCALE_MODEL="/nowhere/net.onnx")
+    assert result.exit_code == 0
+    assert "AI steps, upscale: The model file net.onnx cannot be read" in result.stdout
+
+
+def test_who_does_ai_steps_and_who_works_on_jobs_is_told(invoke: Invoke, tmp_path: Path) -> None:
+    folder = tmp_path / "cache"
+    told = invoke("doctor", IMGSERVE_CACHE_PATH=str(folder), IMGSERVE_FACES="off").stdout
+    assert "AI background  grabcut (basic): works" in told
+    assert "AI faces       nobody (it is off)" in told
+    assert "AI objects     nobody (set IMGSERVE_OBJECT_DETECTION_NET)" in told
+    assert f"AI jobs        {folder / 'jobs.sqlite3'}; serve works on 1 at a time" in told
+    assert "imgserve worker alone" in invoke("doctor", IMGSERVE_QUEUE_WORKERS="0").stdout
+    assert "AI steps  off" in invoke("doctor", IMGSERVE_CACHE="memory").stdout
+
+
+def test_a_queue_that_cannot_be_reached_is_told(invoke: Invoke) -> None:
+    url = f"redis://user:hunter2@127.0.0.1:{free_port()}/0"
+    result = invoke("doctor", IMGSERVE_QUEUE_REDIS_URL=url)
+    assert result.exit_code == 0
+    assert "AI jobs: The queue of jobs: Redis at 127.0.0.1:" in result.stdout
+    assert "cannot be reached" in result.stdout
+    assert "hunter2" not in result.stdout

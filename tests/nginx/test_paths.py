@@ -89,8 +89,11 @@ def test_the_log_has_the_cache_status_and_nothing_that_gives_access(stack: Stack
     source = base64.urlsafe_b64encode(b"local:///secret.jpg").decode().rstrip("=")
     plain = signed("/w:51/q:9/plain/local:///a.jpg%3Ftoken=secret")
     stack.ask(plain)
+    info = signed("/exif:0/plain/local:///a.jpg")
+    stack.ask("/info" + info)
     stack.ask(signed(f"/w:52/q:9/{source}"))
     lines = stack.nginx.log(until="/w:52/q:9/(base64) ")
+    assert "/info/exif:0/plain/local:///a.jpg " in lines
     assert "/w:51/q:9/plain/local:///a.jpg " in lines
     assert "cache=MISS" in lines
-    assert not [text for text in ("secret", source, plain.split("/")[1]) if text in lines]
+    assert not [text for text in ("secret", source, plain.split("/")[1], info.split("/")[1]) if text in lines]

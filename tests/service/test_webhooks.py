@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from imgserve import metrics
 from imgserve.adapters.hooks import HookSender
 from imgserve.adapters.sources.guard import AddressRules
 from imgserve.errors import BadRequest
@@ -24,6 +25,7 @@ from imgserve.ports.jobs import Job, JobOrder, JobState
 from imgserve.ports.models import Ask, Task
 from imgserve.service.webhooks import KIND, Deliveries, HookRules, secret_bytes
 from tests.adapters.hook_receiver import receiving
+from tests.scraping import sums
 
 SECRET = b"a secret of the tests"
 NOW = 1_800_000_000.9
@@ -165,6 +167,17 @@ def test_each_failed_try_is_one_line_in_the_log_without_secrets(caplog: pytest.L
         "webhook msg to hooks.test: try 3 of 3 failed: its host has no address; it is given up",
     ]
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING", "ERROR"]
+
+
+def test_tries_are_counted_by_what_became_of_them() -> None:
+    before = sums(metrics.page("imgserve").body)
+    for statuses, attempts in (([500, 200], 3), ([500], 2)):
+        desk = Desk(Answers(statuses), attempts=attempts)
+        desk.deliveries.ended(job())
+        desk.run()
+    grown = sums(metrics.page("imgserve").body) - before
+    counted = {result: grown.one("webhooks_total", result=result) for result in ("delivered", "failed", "given_up")}
+    assert counted == {"delivered": 1, "failed": 2, "given_up": 1}
 
 
 def test_a_receiver_that_is_gone_is_left_alone() -> None:

@@ -333,7 +333,7 @@ async def test_what_nobody_does_is_told_as_failed(begin: StartInfo) -> None:
     info = await begin()
     answer = await info.get("nsfw:1/exif:0")
     failed = answer.json().pop("failed")
-    assert (answer.status_code, failed["nsfw"]["code"]) == (200, "provider_unavailable")
+    assert (answer.status_code, failed["nsfw"]["code"]) == (200, "no_provider")
     assert "nothing that does nsfw" in failed["nsfw"]["message"]
     info.queue.broken = True
     assert (await info.get("do:1")).json()["failed"]["detect_objects"]["code"] == "queue_unavailable"
@@ -367,7 +367,7 @@ async def test_the_policy_may_be_to_answer_nothing_but_all(begin: StartInfo) -> 
     error = answer.json()["error"]
     assert (answer.status_code, error["code"], error["where"]) == (422, "model_failed", "provider_refused")
     answer = await info.get("nsfw:1")
-    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "provider_unavailable")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (422, "no_provider")
     await info.seen(Task.OBJECTS)
     assert (await info.get("do:1")).status_code == 200
 

@@ -129,7 +129,7 @@ async def test_capabilities_tell_who_does_what_and_why_not() -> None:
     assert {"jpeg", "svg"} <= set(told["formats"]["in"])
     assert "svg" not in told["formats"]["out"]
     assert (told["version"], told["options"]) == (imgserve.__version__, len(CATALOG.ops))
-    assert (told["queue"], told["pending"]) == ("memory", "fallback")
+    assert (told["queue"], told["pending"], told["plugins"]) == ("memory", "fallback", [])
 
 
 async def test_providers_look_at_their_files_once_in_five_seconds() -> None:

@@ -349,6 +349,18 @@ async def test_an_origin_that_forbids_to_keep_its_picture_says_why_there_is_no_a
     assert (answer.status_code, answer.headers["x-imgserve-degraded"]) == (200, "not_kept")
 
 
+async def test_what_is_private_stays_so_without_its_step(setup: Setup, origin: Origin) -> None:
+    origin.at["/a.jpg"] = picture(cache_control="private, max-age=60")
+    server, worker = await setup(CACHE_CONTROL_PASSTHROUGH="true", PROXY_TTL="10")
+    path = LARGE.replace("local:///a.jpg", f"{origin.base}/a.jpg")
+    await ask(server, path)
+    await worker.work()
+    answer = await ask(server, path)
+    assert (answer.status_code, answer.headers["x-imgserve-degraded"]) == (200, "not_kept")
+    assert answer.headers["cache-control"] == "private, max-age=60"
+    assert "x-accel-expires" not in answer.headers
+
+
 async def test_a_source_that_is_missing_is_an_error_like_any_other(setup: Setup, origin: Origin) -> None:
     origin.at["/a.jpg"] = Answer(status=404)
     server, _ = await setup()

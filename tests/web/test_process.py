@@ -380,6 +380,7 @@ BAD: dict[str, tuple[dict[str, Any], int, str]] = {
     "a timeout that is none": ({"json": {"image": ENCODED, "timeout": "5"}}, 400, "timeout"),
     "a timeout below 0": ({"json": {"image": ENCODED, "timeout": -1}}, 400, "timeout"),
     "a timeout without end": ({"content": '{"source": "a", "timeout": Infinity}', "headers": JSON}, 400, "timeout"),
+    "a timeout beyond floats": ({"json": {"image": ENCODED, "timeout": 10**400}}, 400, "timeout"),
     "a timeout in words": ({"files": {"image": ("a", PICTURE)}, "data": {"timeout": "soon"}}, 400, "timeout"),
     "a query": ({"json": {"image": ENCODED}, "params": {"output": "urls"}}, 400, "query"),
     "no type": ({"content": PICTURE}, 415, "multipart/form-data"),

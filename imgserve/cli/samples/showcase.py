@@ -30,14 +30,13 @@ _PAPER: Final = ("background:f4f3f1",)
 
 #: Presets that want something special: transparency, another shape. The others show the product shot.
 _SPECIAL: Final = {
-    "bg-removed": Example("bg-removed", _CUTOUT, ("bg-removed",)),
     "shadow": Example("shadow", _CUTOUT, ("shadow",), ("width:600",)),
     "large": Example("large", "landscape.jpg", ("large",)),
 }
 
 #: What presets and options do together.
 _MORE: Final = (
-    Example("bg-removed:shadow:grid", _CUTOUT, ("bg-removed", "shadow", "grid"), _PAPER),
+    Example("bg-removed:shadow:grid", _PRODUCT, ("bg-removed", "shadow", "grid"), _PAPER),
     Example("EXIF orientation obeyed", "portrait.jpg", ("medium",)),
     Example("animation as WebP", "orbit.gif", (), ("width:160", "format:webp")),
     Example("SVG as PNG", "logo.svg", (), ("width:256", "format:png")),
