@@ -8,7 +8,7 @@ from imgserve.app.queueing import queue_kind
 from imgserve.app.services import Services
 from imgserve.app.telling import hook_rules
 from imgserve.service.processing import Processing
-from imgserve.web.api import ApiHandler, NoEndpoint, PurgeEndpoint, endpoints
+from imgserve.web.api import ApiHandler, NoEndpoint, endpoints
 from imgserve.web.capabilities import CapabilitiesEndpoint
 from imgserve.web.edge import Endpoint
 from imgserve.web.events import FollowJob
@@ -19,6 +19,7 @@ from imgserve.web.openapi import OpenApiEndpoint
 from imgserve.web.orders import Expansion
 from imgserve.web.pages import console_handlers
 from imgserve.web.process import ProcessEndpoint
+from imgserve.web.purge import PurgeEndpoint
 from imgserve.web.rates import Rates
 from imgserve.web.reading import PlanReader
 from imgserve.web.warm import WarmEndpoint

@@ -17,7 +17,7 @@ class LateRoutes:
         self._making: asyncio.Task[Router] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._making is None:
+        if self._making is None or _has_failed(self._making):
             # In a thread: pictures in memory must not wait for it.
             self._making = asyncio.create_task(asyncio.to_thread(self._router))
         router = await asyncio.shield(self._making)
@@ -25,3 +25,8 @@ class LateRoutes:
 
     def _router(self) -> Router:
         return Router(routes=self._make(), redirect_slashes=False)
+
+
+def _has_failed(making: asyncio.Task[Router]) -> bool:
+    """Tell whether it is to be tried again: a disk that was full for a moment must not cost the API for ever."""
+    return making.done() and (making.cancelled() or making.exception() is not None)

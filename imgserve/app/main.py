@@ -170,8 +170,7 @@ def _info(services: Services, reader: PlanReader, admission: Admission, pending:
 def _routes(services: Services, reader: PlanReader, info: InfoEndpoint, prefix: str) -> list[BaseRoute]:
     """List every route but that of images; health answers without the prefix too, for checks inside a network."""
     server, monitoring = services.settings.server, services.settings.monitoring
-    basic = [one.capability for one in services.artefacts.providers.values() if one.capability.basic]
-    health = Endpoint(Health(services.readiness, basic=", ".join(f"{one.task}={one.name}" for one in basic)))
+    health = Endpoint(Health(services.readiness, basic=functools.cache(lambda: basic_providers(services))))
     routes = [
         Route("/health", health),
         Route(f"{prefix}/", Endpoint(landing)),
@@ -191,6 +190,12 @@ def _routes(services: Services, reader: PlanReader, info: InfoEndpoint, prefix: 
         explain = Explain(reader=reader, renderer=services.renderer, prefix=prefix)
         routes.append(Route(f"{prefix}{EXPLAIN}/{{path:path}}", Endpoint(explain, secret=server.secret)))
     return [*routes, *_late(services, reader, prefix)]
+
+
+def basic_providers(services: Services) -> str:
+    """Name the providers that do their task without a model."""
+    known = [one.capability for one in services.artefacts.providers.values()]
+    return ", ".join(f"{one.task}={one.name}" for one in known if one.basic)
 
 
 def _late(services: Services, reader: PlanReader, prefix: str) -> list[BaseRoute]:

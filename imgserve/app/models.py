@@ -35,7 +35,12 @@ def _grabcut(_models: Models) -> Provider:
 def _onnx_background(models: Models) -> Provider:
     from imgserve.adapters.providers.onnx_background import OnnxBackground
 
-    return OnnxBackground(models.background_model, family=models.background_family, threads=_THREADS)
+    return OnnxBackground(
+        models.background_model,
+        family=models.background_family,
+        setting="IMGSERVE_BACKGROUND_MODEL",
+        threads=_THREADS,
+    )
 
 
 def _service(name: str) -> Make:
@@ -55,7 +60,7 @@ def _onnx_upscale(models: Models) -> Provider:
     from imgserve.adapters.providers.onnx_file import OnnxFile
     from imgserve.adapters.providers.onnx_upscale import OnnxUpscale
 
-    file = OnnxFile(models.upscale_model, threads=_THREADS)
+    file = OnnxFile(models.upscale_model, setting="IMGSERVE_UPSCALE_MODEL", threads=_THREADS)
     return OnnxUpscale(file, max_output_pixels=round(models.max_upscale_resolution * _MEGA))
 
 
@@ -72,7 +77,7 @@ def _yolo(models: Models) -> Provider:
     from imgserve.adapters.providers.yolo_objects import YoloObjects
 
     return YoloObjects(
-        OnnxFile(models.object_detection_net, threads=_THREADS),
+        OnnxFile(models.object_detection_net, setting="IMGSERVE_OBJECT_DETECTION_NET", threads=_THREADS),
         labels=Labels(models.object_detection_classes, built_in=COCO),
         layout=Layout(models.object_detection_net_type),
         side=models.object_detection_net_size,

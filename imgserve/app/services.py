@@ -130,6 +130,8 @@ def build_services(settings: Settings) -> Services:
         pool=RenderPool(threads=render_threads(settings), queue_size=settings.server.requests_queue_size),
         intents=Intents(intent),
         config=fast_config(config) if refines else config,
+        # Nobody makes them smaller later; what the operator set is right for requests that wait.
+        final=config if refines else None,
         epoch=fingerprint(engine_version(), intent, config, *([small_config(config)] if refines else [])),
         results=caches.results,
         downloads=caches.downloads,

@@ -17,7 +17,10 @@ from imgserve.settings import Settings
 if TYPE_CHECKING:
     from imgserve.adapters.queue.ledger import Ledger
     from imgserve.adapters.queue.making import Maker
+    from imgserve.ports.jobs import Job
     from imgserve.service.webhooks import Deliveries
+
+logger = logging.getLogger(__name__)
 
 #: Tiers that other processes read too.
 SHARED: Final = ("disk", "redis", "s3")
@@ -74,7 +77,7 @@ def run_worker(settings: Settings, *, workers: int) -> None:
         workers=workers,
         job_timeout_s=jobs.job_timeout,
         max_bytes=jobs.job_memory,
-        ended=deliveries.ended if deliveries is not None else None,
+        ended=deliveries.ended if deliveries is not None else Untold().ended,
         handlers={KIND: deliveries.handle} if deliveries is not None else None,
         watch=JobMetrics(),
     )
@@ -82,6 +85,24 @@ def run_worker(settings: Settings, *, workers: int) -> None:
         runner.run(grace_s=settings.server.stop_timeout)
     finally:
         ledger.storage.close()
+
+
+class Untold:
+    """What hears of ended jobs in a worker that cannot sign webhooks: it says so once."""
+
+    def __init__(self) -> None:
+        self._is_told = False
+
+    def ended(self, job: Job) -> None:
+        """Warn where somebody waits for a webhook."""
+        if not job.order.webhook or self._is_told:
+            return
+        self._is_told = True
+        logger.warning(
+            "job %s has a webhook, and this worker sends none: give it the IMGSERVE_WEBHOOK_SECRET of the server "
+            "(said once)",
+            job.order.id,
+        )
 
 
 def deliveries_of(settings: Settings, ledger: Ledger) -> Deliveries | None:

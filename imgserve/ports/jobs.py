@@ -83,7 +83,7 @@ class JobPage:
     """Some jobs, youngest first."""
 
     jobs: tuple[Job, ...]
-    #: Give it to get the next page; "" = this was the last.
+    #: Give it to get the next page, which may be short or empty and have a next one; "" = this was the last.
     next: str = ""
 
 
@@ -110,8 +110,9 @@ class Queue(Protocol):
     """
 
     async def submit(self, orders: Sequence[JobOrder], *, again: bool = False) -> list[Job]:
-        """Take orders, each once: the job of an order whose id is known is given as it is.
+        """Take orders, each once: an order whose id is known is no new job.
 
+        One that has not ended takes what its first order left empty (webhook, owner, path) and the higher priority.
         With `again`, a job that has ended is begun anew (its artefact is gone, or its source has changed).
         """
         ...

@@ -65,7 +65,7 @@ class Artefacts:
         self._near = frozenset(near)
         self._clock = clock
         self.providers = providers
-        self._identities = {task: one.capability.identity for task, one in providers.items()}
+        self._identities: dict[Task, str] = {}
 
     @property
     def keeps(self) -> bool:
@@ -100,13 +100,24 @@ class Artefacts:
         return True
 
     def key(self, need: Need) -> str:
-        return need.key(self._identities)
+        return need.key({ask.task: self._identity(ask.task) for ask in need.asks})
+
+    def _identity(self, task: Task) -> str:
+        # When it is first wanted: a program may have to be asked for its version, which would take a start 50 ms.
+        if task not in self._identities and task in self.providers:
+            self._identities[task] = self.providers[task].capability.identity
+        return self._identities.get(task, "")
 
     async def mark(self) -> Mark:
         """Hear of purges, and give the point in time."""
         if self._purges.changed():
             await self._purges.catch_up()
         return self._purges.mark()
+
+    async def purged_since(self, at: float, need: Need) -> bool:
+        """Tell whether the source of a need was purged at a Unix time or later, as far as this process has heard."""
+        await self.mark()
+        return self._purges.purged_since(at, _labels(need))
 
     async def find(self, need: Need) -> Artefact | None:
         found = await self._tiers.get(self.key(need), since=await self.mark())
@@ -146,7 +157,7 @@ class Artefacts:
             meta=_meta(dated),
             # What is read may be long, and meta is for a few hundred bytes.
             body=artefact.data if artefact.reading is None else _json(reading_facts(artefact.reading)),
-            labels=(SOURCE + need.source,),
+            labels=_labels(need),
             expires_at=dated.fresh_until + max(self._rules.stale_s, _KEPT_S),
         )
 
@@ -166,6 +177,10 @@ class Artefacts:
 
     def _is_near(self, need: Need) -> bool:
         return scheme_of(need.source) in self._near
+
+
+def _labels(need: Need) -> tuple[str, ...]:
+    return (SOURCE + need.source,)
 
 
 def check_kept(origin: Origin) -> None:

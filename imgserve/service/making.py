@@ -51,7 +51,7 @@ class ArtefactMaker:
         if self.artefacts.key(need) != order.id:
             raise ProviderUnavailable(
                 "This worker has other providers or model files than the server that took the job; give both the same "
-                "settings.",
+                "settings, and restart the server if a file was put in place since.",
                 where=need.asks[0].task.value,
             )
         mark = await self.artefacts.mark()

@@ -27,7 +27,7 @@ from imgserve.ports import Origin
 from imgserve.ports.jobs import Job, JobState
 from imgserve.service.conditions import Unchanged
 from imgserve.service.entry import Made
-from imgserve.service.jobs import Jobs
+from imgserve.service.jobs import JobRequest, Jobs
 from imgserve.service.render import Renderer
 from imgserve.service.uploads import UPLOADS
 
@@ -108,7 +108,8 @@ class Processing:
         jobs: dict[str, Job] = {}
         for wish in self._different(wishes):
             with contextlib.suppress(ProviderUnavailable, QueueFull, QueueUnavailable):
-                [made] = await self.jobs.submit([wish.plan], owner=owner, priority=_PRIORITY, paths=[wish.path])
+                request = JobRequest(plan=wish.plan, path=wish.path, priority=_PRIORITY)
+                [made] = await self.jobs.submit([request], owner=owner)
                 for job in made:
                     if job.state is not JobState.DONE and await self._is_there(job):
                         continue  # whatever became of its record, nobody has to wait for it

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
+import time
 from collections import Counter, deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -78,15 +80,17 @@ class Purges:
         negatives: Negatives,
         machine: Bulletin | None = None,
         fleet: Bulletin | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._clock = clock
         self._results = results
         self._sources = sources
         self._negatives = negatives
         self._machine = machine
         self._fleet = fleet
         self._bulletins = tuple(one for one in (machine, fleet) if one is not None)
-        #: Numbered from 1.
-        self._seen: deque[tuple[int, Selector]] = deque(maxlen=_REMEMBERED)
+        #: Numbered from 1, with the Unix time when it was heard of; 0 = nobody purged, news were lost.
+        self._seen: deque[tuple[int, Selector, float]] = deque(maxlen=_REMEMBERED)
         self._count = 0
         self._reading: asyncio.Task[None] | None = None
         #: What the fleet purged and this machine's own tiers may still have, and puts of ours to take back.
@@ -105,7 +109,12 @@ class Purges:
         seen = tuple(self._seen)  # writer threads ask too, while it grows
         if not seen or seen[0][0] > count + 1:
             return True
-        return any(number > count and selector.matches(labels) for number, selector in seen)
+        return any(number > count and selector.matches(labels) for number, selector, _ in seen)
+
+    def purged_since(self, at: float, labels: Sequence[str]) -> bool:
+        """Tell whether something with these labels was purged at a Unix time or later, as far as this process knows."""
+        late = itertools.takewhile(lambda one: one[2] >= at or not one[2], reversed(tuple(self._seen)))
+        return any(heard_at and selector.matches(labels) for _, selector, heard_at in late)
 
     def changed(self) -> bool:
         """Tell whether other processes may have purged something; cheap enough for every request."""
@@ -132,14 +141,17 @@ class Purges:
             self._reading = None
 
     async def _read(self, bulletin: Bulletin) -> None:
+        broken = False
         try:
             news = await bulletin.news()
-        except StoreError as broken:
+        except StoreError as error:
             # What was purged cannot be known, so that nothing in memory can be trusted.
-            logger.warning("purges of other processes cannot be read: %s", broken)
-            news = [EVERYTHING]
+            logger.warning("purges of other processes cannot be read: %s", error)
+            news, broken = [EVERYTHING], True
         for selector in news:
-            self._forget(selector)
+            # Of a fleet, EVERYTHING says that its count was lost; see `_tell`.
+            lost = broken or (selector == EVERYTHING and bulletin is self._fleet)
+            self._forget(selector, heard_at=0.0 if lost else self._clock())
             if bulletin is self._fleet:
                 self._empty_later(selector)
 
@@ -177,7 +189,7 @@ class Purges:
                 gone += sum(counts.values())
             if gone and self._machine is not None:
                 # Other processes of this machine, which heard of it earlier or later, may have read what was there.
-                self._forget(selector)
+                self._forget(selector, heard_at=self._clock())
                 await self._published(self._machine, selector)
             if not done:
                 await asyncio.sleep(_AGAIN_S)
@@ -201,7 +213,7 @@ class Purges:
         return Purged(entries=dict(entries), failed=tuple(failed))
 
     async def _tell(self, selector: Selector, failed: dict[str, None]) -> dict[str, int]:
-        counts = self._forget(selector)
+        counts = self._forget(selector, heard_at=self._clock())
         for bulletin, name in ((self._machine, "machine"), (self._fleet, "fleet")):
             if bulletin is not None and name not in failed:
                 # Of a fleet, everything by a name: as news, EVERYTHING is what is told when the count was lost.
@@ -218,11 +230,11 @@ class Purges:
             return False
         return True
 
-    def _forget(self, selector: Selector) -> dict[str, int]:
+    def _forget(self, selector: Selector, *, heard_at: float) -> dict[str, int]:
         """Note a purge, and forget in this process's memory what it names; gives the entries, by tier."""
         self._negatives.forget()  # any of them may be mended
         self._count += 1
-        self._seen.append((self._count, selector))
+        self._seen.append((self._count, selector, heard_at))
         memory = self._results.memory
         if memory is None:
             return {}

@@ -11,7 +11,6 @@ import dataclasses
 import logging
 import time
 from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -22,7 +21,6 @@ from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.pipeline import Rendered, render
 from imgserve.engine.pool import RenderPool
 from imgserve.errors import (
-    BadRequest,
     ImageError,
     ImgserveError,
     LoadError,
@@ -34,17 +32,16 @@ from imgserve.errors import (
 )
 from imgserve.plan.model import Plan
 from imgserve.plan.needs import Need, without_models
-from imgserve.plan.sources import AllowedSources, scheme_of
-from imgserve.ports import Announce, Blob, Source, SourceStream, unannounced
+from imgserve.ports import Blob
 from imgserve.ports.models import Reading, Task
 from imgserve.service.admission import Ahead, ByteBudget, Place, Share
 from imgserve.service.conditions import Condition, Unchanged, unless_known
 from imgserve.service.entry import COALESCED, Made, key_of, labels_of, source_tag
+from imgserve.service.fetching import Fetching
 from imgserve.service.freshness import State
 from imgserve.service.intents import Intents, transforms_of
 from imgserve.service.modelled import Given, Modelled
 from imgserve.service.results import Job, ResultCache
-from imgserve.service.source_cache import SourceCache
 from imgserve.service.validators import NOT_MODIFIED, is_version, origin_condition, source_validator
 
 logger = logging.getLogger(__name__)
@@ -57,19 +54,17 @@ _WITHOUT_MODELS: Final = "without models"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renderer:
+class Renderer(Fetching):
     """The service behind every image URL."""
 
-    #: By scheme, lower case.
-    sources: Mapping[str, Source]
-    allowed: AllowedSources
     pool: RenderPool
     intents: Intents
     config: EngineConfig
+    #: For results of AI steps, which are no drafts: they cannot be made again beside this process. None = `config`.
+    final: EngineConfig | None = None
     #: Changes whenever the same plan would give other bytes.
     epoch: str
     results: ResultCache
-    downloads: SourceCache
     #: Bounds what sources take in memory between their download and the end of their render.
     bytes_in_flight: ByteBudget
     #: Jobs on their way to a render.
@@ -94,25 +89,6 @@ class Renderer:
         """Give the artefacts that the plan is made of; raises ProviderUnavailable."""
         return self.modelled.needs(plan) if self.modelled is not None else ()
 
-    def admit(self, plan: Plan) -> None:
-        """Check before any work that the plan's source may be fetched; raises BadRequest or SourceForbidden."""
-        self.source_of(plan)
-        self.allowed.check(plan.source)
-
-    def source_of(self, plan: Plan) -> Source:
-        """Find the source by scheme; raises BadRequest."""
-        scheme = scheme_of(plan.source)
-        source = self.sources.get(scheme)
-        if source is None:
-            enabled = ", ".join(f"{name}://" for name in sorted(self.sources))
-            raise BadRequest(
-                f"Sources with {scheme[:40]}:// are not enabled on this server; enabled are {enabled}.",
-                where="source",
-                got=scheme[:40],
-                expected=enabled,
-            )
-        return source
-
     async def answer(self, plan: Plan, condition: Condition, *, ends_at: float) -> Made | Unchanged:
         """Give the picture of a plan, or find that the client has it; `ends_at` is on the clock of `time.monotonic`."""
         job = Job(
@@ -131,7 +107,10 @@ class Renderer:
         return unless_known(await self._join(job, kept), condition)
 
     async def without_models(self, plan: Plan, *, ends_at: float) -> Made:
-        """Give the picture of a plan as it is without its AI steps, while those are not ready."""
+        """Give the picture of a plan as it is without its AI steps, while those are not ready; it is never a draft."""
+        if self.drafts is not None:
+            # Shown for a while, so it is not worth another encode.
+            return await dataclasses.replace(self, drafts=None).without_models(plan, ends_at=ends_at)
         plain = without_models(plan)
         job = Job(
             plan=plain,
@@ -272,24 +251,6 @@ class Renderer:
         blob = job.blob or await fetch(origin_condition(kept.validator) if kept is not None else {})
         return Given(blob=blob, source_bytes=len(blob.data))
 
-    async def fetch(
-        self,
-        plan: Plan,
-        intent: Intent,
-        *,
-        headers: Mapping[str, str],
-        announce: Announce = unannounced,
-    ) -> Blob:
-        """Give the source within the plan's limits; no render slot is held meanwhile."""
-        source = self.source_of(plan)
-        return await self.downloads.fetch(
-            source, plan.source, max_bytes=intent.limits.max_src_bytes, headers=headers, announce=announce
-        )
-
-    def open_raw(self, plan: Plan, *, headers: Mapping[str, str]) -> AbstractAsyncContextManager[SourceStream]:
-        """Open the source to pass its bytes on as they are; its size is not bounded, as in imgproxy."""
-        return self.source_of(plan).open(plan.source, max_bytes=0, headers=headers)
-
     async def run(
         self,
         plan: Plan,
@@ -298,6 +259,7 @@ class Renderer:
         *,
         ends_at: float,
         readings: Mapping[Task, Reading] = MappingProxyType({}),
+        config: EngineConfig | None = None,
     ) -> Rendered:
         """Render in the pool; raises QueueFull, Unavailable, RenderTimeout and the engine's ImageError."""
         self.pool.check_room()
@@ -309,7 +271,12 @@ class Renderer:
 
         def work() -> Rendered:
             return render(
-                data, intent=intent, transforms=transforms, config=self.config, deadline=deadline, readings=readings
+                data,
+                intent=intent,
+                transforms=transforms,
+                config=config or self.config,
+                deadline=deadline,
+                readings=readings,
             )
 
         return await self.pool.run(work, deadline=deadline)
@@ -321,7 +288,10 @@ class Renderer:
             # bounds sources says nothing about what was made of one.
             limits = dataclasses.replace(intent.limits, max_src_pixels=0)
             intent = dataclasses.replace(intent, skip_processing=(), source_format=given.source_format, limits=limits)
-        return await self.run(job.plan, intent, given.blob.data, ends_at=job.ends_at, readings=given.readings)
+        config = self.final if job.needs else None
+        return await self.run(
+            job.plan, intent, given.blob.data, ends_at=job.ends_at, readings=given.readings, config=config
+        )
 
 
 def _told(what: str, job: Job, error: ImgserveError) -> None:

@@ -45,9 +45,12 @@ _GONE: Final = 410
 
 
 class Schedule(Protocol):
-    """Has `payload` handed to the handler of `kind` after `delay_s`, by any worker, at least once; may block."""
+    """Has `payload` handed to the handler of `kind` after `delay_s`, by any worker, at least once; may block.
 
-    def __call__(self, kind: str, payload: bytes, *, delay_s: float) -> None: ...
+    Twice with one `id` is one call until it has been made.
+    """
+
+    def __call__(self, kind: str, payload: bytes, *, delay_s: float, id: str = "") -> None: ...
 
 
 class Hooks(Protocol):
@@ -72,7 +75,7 @@ class HookRules:
             return "This server sends no webhooks: its operator has to set IMGSERVE_WEBHOOK_SECRET."
         try:
             parts = urlsplit(url)
-            host = parts.hostname
+            host, _ = parts.hostname, parts.port  # a port beyond 65535 is told when it is read
         except ValueError:
             return "The webhook is not a URL."
         if len(url) > _MAX_URL_CHARS or not url.isascii() or not url.isprintable() or " " in url:
@@ -162,7 +165,9 @@ class Deliveries:
         return wait_s * (1 + _JITTER * (2 * self.chance() - 1))
 
     def _send_later(self, message: _Message, delay_s: float) -> None:
-        self.schedule(KIND, json.dumps(dataclasses.asdict(message)).encode(), delay_s=delay_s)
+        # By its id twice is one call; by the attempt, or who puts a message off would find itself in the way.
+        payload = json.dumps(dataclasses.asdict(message)).encode()
+        self.schedule(KIND, payload, delay_s=delay_s, id=f"{message.id}.{message.attempt}")
 
 
 def signed(id: str, body: bytes, *, at: float, rules: HookRules) -> dict[str, str]:

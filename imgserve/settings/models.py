@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from imgserve.settings.declare import group, integer, number, text, texts
+from imgserve.settings.declare import choice, group, integer, number, text, texts
 
 MEBIBYTE: Final = 1024 * 1024
 
@@ -17,10 +17,10 @@ class Models:
         default="grabcut", doc="what removes backgrounds: grabcut, onnx, removebg, api4ai, a plug-in's name, or off"
     )
     background_model: str = text(default="", doc="ONNX file for `background` onnx: u2net, isnet or birefnet")
-    background_family: str = text(
-        default="auto",
-        doc="how that model wants its input: u2net, isnet, birefnet; auto = by its file's name and shape",
-    )
+    background_family: str = choice(
+        "auto", "u2net", "isnet", "birefnet",
+        default="auto", doc="how that model wants its input; auto = by its file's name and shape",
+    )  # fmt: skip
     background_url: str = text(default="", doc="address of the service for removebg and api4ai; empty = its public one")
     background_api_key: str = text(default="", doc="key for that service")
     upscale: str = text(default="libvips", doc="what enlarges: libvips, onnx, a plug-in's name, or off")
@@ -32,7 +32,10 @@ class Models:
         default="auto", doc="what finds objects: yolo, a plug-in's name, off; auto = yolo where it has a file"
     )
     object_detection_net: str = text(default="", doc="YOLO file (ONNX)")
-    object_detection_net_type: str = text(default="auto", doc="its layout: yolox, yolov5, yolov8, yolov10, auto")
+    object_detection_net_type: str = choice(
+        "auto", "yolox", "yolov5", "yolov8", "yolov10",
+        default="auto", doc="its layout; that of yolov8 is also that of v9 and v11",
+    )  # fmt: skip
     object_detection_net_size: int = integer(
         default=0, min=0, max=4096, doc="side of its input in pixels, 0 = as the file says"
     )

@@ -189,6 +189,17 @@ def _risks(settings: Settings) -> Iterator[str]:
             f"IMGSERVE_REDIS_URL is not used for results: IMGSERVE_CACHE is {','.join(cache.cache)}, without redis, so "
             "none are kept there, and other machines do not hear of purges"
         )
+    jobs = settings.jobs
+    if "redis" in cache.cache and cache.redis_url and not jobs.queue_redis_url:
+        yield (
+            "IMGSERVE_QUEUE_REDIS_URL is not set, so AI jobs are kept in the Redis of IMGSERVE_REDIS_URL: it has to "
+            "write down what it has (appendonly yes), or a restart of it loses them"
+        )
+    if jobs.queue_redis_url and not {"redis", "s3"} & set(cache.cache):
+        yield (
+            "IMGSERVE_QUEUE_REDIS_URL: what workers on other machines make is not found by this server; it needs "
+            f"redis or s3 in IMGSERVE_CACHE, which is {','.join(cache.cache)}"
+        )
     if cache.cache_path and not Path(cache.cache_path).is_absolute() and cache.cache != ("off",):
         yield (
             f"IMGSERVE_CACHE_PATH: {cache.cache_path!r} is relative, so a start in another folder has another cache; "

@@ -120,6 +120,8 @@ class Edge:
             return ClientTooSlow()
         if exchange.answered:
             return SourceTimeout(f"The source paused for {seconds}.")
+        if exchange.reading:
+            return RenderTimeout(f"The body did not arrive within {seconds}; send less of it, or faster.", where="body")
         return RenderTimeout(f"The image was not ready within {seconds}.")
 
     async def _refuse(self, exchange: Exchange, error: ImgserveError) -> None:

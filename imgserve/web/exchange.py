@@ -45,8 +45,8 @@ class Exchange:
 
     __slots__ = (
         "_abort", "_always", "_headers", "_receive", "_send", "_timeout_s", "cache", "client", "complete", "counted",
-        "detail", "ends_at", "error", "json", "limit", "method", "raw_path", "request_id", "sending", "sent_bytes",
-        "source", "started", "status",
+        "detail", "ends_at", "error", "json", "limit", "method", "raw_path", "reading", "request_id", "sending",
+        "sent_bytes", "source", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, always: RawHeaders, timeout_s: float) -> None:
@@ -59,6 +59,8 @@ class Exchange:
         self.limit: asyncio.Timeout | None = None
         #: Whether a piece is waiting for the client to take the one before.
         self.sending = False
+        #: Whether the client's body is waited for.
+        self.reading = False
         #: Whether all of the answer was given to the server.
         self.complete = False
         self.started = time.monotonic()
@@ -135,6 +137,7 @@ class Exchange:
     async def read_body(self, max_bytes: int) -> bytes:
         """Read the request's body; raises BadRequest beyond `max_bytes`, ClientGone where it ends too soon."""
         out = bytearray()
+        self.reading = True
         while True:
             message = await self._receive()
             if message["type"] == "http.disconnect":
@@ -143,7 +146,13 @@ class Exchange:
             if len(out) > max_bytes:
                 raise BadRequest(f"The body is too long: at most {max_bytes} bytes are read.", where="body")
             if not message.get("more_body", False):
+                self.reading = False
                 return bytes(out)
+
+    def begin_again(self) -> None:
+        """Give the request its whole time from now on: its body took what it took, and the work begins with it."""
+        self.ends_at = time.monotonic() + self._timeout_s
+        self._allow_time()
 
     def abort(self) -> None:
         """Drop the connection where the server can; others close it when the request ends without a whole answer."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from imgserve import metrics
 from imgserve.engine.formats import FORMATS
-from imgserve.errors import ImageError, ImgserveError, ModelFailed, Pending, ProviderUnavailable, SourceError
+from imgserve.errors import ImageError, ImgserveError, Pending, ProviderUnavailable, SourceError
 from imgserve.plan.model import Plan
 from imgserve.service.admission import Admission
 from imgserve.service.conditions import Unchanged
@@ -19,7 +19,7 @@ from imgserve.web.delivery import Delivery
 from imgserve.web.exchange import Exchange
 from imgserve.web.hot import HotPaths
 from imgserve.web.http import canonical_link, counts_down, is_raw, vary
-from imgserve.web.pending import PendingAnswers
+from imgserve.web.pending import PendingAnswers, refusal
 from imgserve.web.raw import send_raw
 from imgserve.web.reading import PlanReader
 from imgserve.web.responses import Response
@@ -106,7 +106,7 @@ class ImageEndpoint:
         if self.pending is None or not self.pending.falls_back(pending):
             metrics.pending_answered("error")
             if pending is error and pending.failed:
-                raise ModelFailed(pending.message, where=pending.failed) from None
+                raise refusal(pending) from None
             raise error
         metrics.pending_answered("degraded" if pending.failed else "fallback")
         exchange.detail = pending.message

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from imgserve import metrics
-from imgserve.errors import BadOption, BadRequest, ModelFailed, Pending
+from imgserve.errors import BadOption, BadRequest, Pending
 from imgserve.plan.model import Plan
 from imgserve.service.admission import Admission
 from imgserve.service.conditions import Unchanged
@@ -18,7 +18,7 @@ from imgserve.service.info import Info, Inspector, Lack
 from imgserve.web.conditions import Condition, etag, read_condition
 from imgserve.web.delivery import Delivery, tag_headers
 from imgserve.web.exchange import Exchange
-from imgserve.web.pending import PendingAnswers, Policy
+from imgserve.web.pending import PendingAnswers, Policy, refusal
 from imgserve.web.reading import PlanReader
 from imgserve.web.responses import JSON, Headers, Response
 
@@ -134,7 +134,7 @@ class InfoEndpoint:
         # What will not come by itself goes first: there is no use in asking again.
         lack = min(info.lacking.values(), key=lambda one: not _failure(one))
         if isinstance(lack, Pending) and lack.failed:
-            raise ModelFailed(lack.message, where=lack.failed)
+            raise refusal(lack)
         raise lack
 
     def _about(self, plan: Plan, info: Info) -> Headers:

@@ -11,6 +11,7 @@ from typing import Any, Final
 from imgserve.errors import BadRequest, ImgserveError, NotFound
 from imgserve.plan.model import Plan
 from imgserve.service.artefacts import Artefacts
+from imgserve.service.jobs import JobRequest
 from imgserve.service.webhooks import HookRules
 from imgserve.web.api import MAX_NAMED, check_fields, demand, text_in, texts_in
 from imgserve.web.exchange import Exchange
@@ -26,17 +27,6 @@ _NAMED: Final = "path or source"
 _HOST: Final = re.compile(r"\Ahttps?://[^/?#]+(?=/)", re.IGNORECASE)
 #: As in an image request, where it is no part of the path.
 _QUERY: Final = re.compile(r"[?#].*", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRequest:
-    """One order that was understood."""
-
-    plan: Plan
-    #: A signed path that shows the result, "" = none is known.
-    path: str = ""
-    priority: int = 0
-    webhook: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +90,7 @@ class JobOrders:
 
     def _of_source(self, value: Mapping[str, Any]) -> tuple[Plan, str]:
         if "source" not in value:
-            raise BadRequest("The order names no picture: give path or source.", where="source", expected=_NAMED)
+            raise BadRequest("The order names no picture: expected path or source.", where="source", expected=_NAMED)
         presets, options = texts_in(value, "presets"), texts_in(value, "options")
         order_of(presets=presets, options=options)
         joined = order_of(presets=_joined(presets, self.expansion.grammar.separator), options=_joined(options, "/"))

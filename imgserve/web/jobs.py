@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from imgserve.service.jobs import Jobs
 from imgserve.web.api import ApiHandler, Call, demand
 from imgserve.web.exchange import Exchange
 from imgserve.web.job_facts import JobFacts
-from imgserve.web.job_orders import JobOrders, JobRequest
+from imgserve.web.job_orders import JobOrders
 from imgserve.web.operations import LIMIT, MAX_AFTER_CHARS, MAX_LIMIT
 from imgserve.web.responses import Headers, json_response
 
@@ -44,32 +44,17 @@ class JobsApi:
 
     async def submit(self, exchange: Exchange, call: Call) -> None:
         requests = self.orders.read(exchange, call.value)
-        jobs = await self._submitted(requests, call.key)
+        jobs = await self.jobs.submit(requests, owner=call.key)
         entries: list[dict[str, Any]] = []
         for at, (request, made) in enumerate(zip(requests, jobs, strict=True)):
             # A job that somebody ordered before shows the picture of that order.
-            entries += [{**told, "order": at, "url": request.path or None} for told in await self._told(made)]
+            for job, told in zip(made, await self._told(made), strict=True):
+                # Its webhook is that of the order that began it, and was told if it has ended.
+                hears = job.order.webhook == request.webhook and not job.state.ended if request.webhook else None
+                entries.append({**told, "order": at, "url": request.path or None, "webhook_waits": hears})
         done = all(job.state is JobState.DONE for made in jobs for job in made)
         headers: Headers = () if "jobs" in call.value else (("location", entries[0]["status_url"]),)
         await exchange.send(json_response({"jobs": entries}, status=200 if done else 202, headers=headers))
-
-    async def _submitted(self, requests: Sequence[JobRequest], owner: str) -> list[list[Job]]:
-        """Order what was understood, alike ones together; gives the jobs of each request."""
-        alike: dict[tuple[int, str], list[int]] = {}
-        for at, request in enumerate(requests):
-            alike.setdefault((request.priority, request.webhook), []).append(at)
-        out: list[list[Job]] = [[] for _ in requests]
-        for (priority, webhook), places in alike.items():
-            made = await self.jobs.submit(
-                [requests[at].plan for at in places],
-                owner=owner,
-                priority=priority,
-                webhook=webhook,
-                paths=[requests[at].path for at in places],
-            )
-            for at, jobs in zip(places, made, strict=True):
-                out[at] = jobs
-        return out
 
     async def listed(self, exchange: Exchange, call: Call) -> None:
         state, limit, after = _read_query(call.query)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -44,12 +45,12 @@ class Health:
     """Handler of /health: 200 while new work may come here, 503 when not; it never waits for a render."""
 
     readiness: Readiness
-    #: Providers that do their task without a model, as `task=name`.
-    basic: str = ""
+    #: Names providers that do their task without a model, as `task=name`.
+    basic: Callable[[], str] = str
 
     async def __call__(self, exchange: Exchange) -> None:
-        if self.basic:
-            exchange.also(("x-imgserve-basic", self.basic))
+        if basic := self.basic():
+            exchange.also(("x-imgserve-basic", basic))
         if self.readiness.ready:
             await exchange.send(text_response("imgserve is running\n"))
             return

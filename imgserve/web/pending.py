@@ -11,7 +11,7 @@ from enum import Enum
 from typing import Final
 
 from imgserve.engine.formats import FORMATS
-from imgserve.errors import NotFound, Pending, QueueUnavailable
+from imgserve.errors import ImgserveError, ModelFailed, NotFound, Pending, QueueFull, QueueUnavailable
 from imgserve.plan.model import Plan
 from imgserve.service.entry import Made
 from imgserve.service.jobs import Jobs
@@ -23,6 +23,13 @@ from imgserve.web.responses import Response
 _ACCEPTED: Final = 202
 #: Of the request's time, what rendering gets after waiting.
 _RENDER_S: Final = 2.0
+
+
+def refusal(pending: Pending) -> ImgserveError:
+    """Say as an error that a picture is not shown without what has failed; what may work in a moment is 503."""
+    if pending.failed in (QueueFull.code, QueueUnavailable.code):
+        return QueueUnavailable(pending.message, retry_after_s=pending.retry_after_s)
+    return ModelFailed(pending.message, where=pending.failed)
 
 
 class Policy(Enum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -42,6 +43,7 @@ class ProcessEndpoint:
     async def __call__(self, exchange: Exchange, call: Call) -> None:
         with self.places.place():
             order, source, pictures = await self._taken(exchange)
+            exchange.begin_again()
             wishes = [Wish(plan=one.plan, path=self.facts.signed(one.path) or "") for one in pictures.values()]
             async with exchange.connected():
                 done = await self.processing.process(wishes, owner=call.key, until=_until(exchange, order))
@@ -92,9 +94,9 @@ class ProcessEndpoint:
 
 
 def _until(exchange: Exchange, order: ProcessOrder) -> Until:
-    whole = exchange.ends_at - exchange.started
-    latest = exchange.ends_at - _RENDER_SHARE * whole
-    asked = exchange.started + order.timeout_s if order.timeout_s is not None else latest
+    now = time.monotonic()
+    latest = exchange.ends_at - _RENDER_SHARE * (exchange.ends_at - now)
+    asked = now + order.timeout_s if order.timeout_s is not None else latest
     return Until(models=min(asked, latest), end=exchange.ends_at)
 
 

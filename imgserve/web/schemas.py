@@ -105,6 +105,16 @@ _ORDER: Final[dict[str, Schema]] = {
     "webhook": {"type": "string", "format": "uri", "description": "told when the job ends"},
 }
 
+#: What is told of a job beside the job, to who has just ordered it.
+_ORDERED: Final[dict[str, Schema]] = {
+    "order": _described(_COUNT, "place of the order, from 0"),
+    "webhook_waits": _described(
+        _or_null({"type": "boolean"}),
+        "whether the order's webhook will be told; false = the job has ended already, or was begun by another order, "
+        "and is to be asked about; null = the order has no webhook",
+    ),
+}
+
 _PROVIDER: Final = _object(
     {
         "name": _TEXT,
@@ -161,7 +171,7 @@ def schemas(*, option_names: Sequence[str], separator: str, error_codes: Sequenc
                 "jobs": {
                     "type": "array",
                     "minItems": 1,
-                    "items": _object({**_JOB, "order": _described(_COUNT, "place of the order, from 0")}),
+                    "items": _object({**_JOB, **_ORDERED}),
                 }
             }
         ),

@@ -172,7 +172,7 @@ def make(
     results = Tiers(stores, memory=store, fleet=shared, slow=slow)
     kept = Tiers([sources] if sources is not None else [])
     negatives = Negatives(ttl_s=10)
-    purges = Purges(results=results, sources=kept, negatives=negatives, fleet=fleet)
+    purges = Purges(results=results, sources=kept, negatives=negatives, fleet=fleet, clock=clock)
     renderer = Renderer(
         sources={"mem": source},
         allowed=AllowedSources(),

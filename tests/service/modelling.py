@@ -84,8 +84,8 @@ def scripted(task: Task, *, identity: str = "1", **facts: Any) -> Scripted:
 class CountingQueue(MemoryQueue):
     """Remembers what it was given, and lets a test see what was begun."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, clock: Callable[[], float]) -> None:
+        super().__init__(clock)
         self.begun: list[str] = []
         self.asked = 0
 
@@ -164,14 +164,14 @@ def world(
     below: list[Store] = [DiskStore(folder / "results", max_bytes, clock=clock)] if stores is None else [*stores]
     tiers = Tiers(below, memory=MemoryStore(1 << 24, clock=clock) if memory else None)
     negatives = Negatives(ttl_s=10)
-    purges = Purges(results=tiers, sources=Tiers(), negatives=negatives)
+    purges = Purges(results=tiers, sources=Tiers(), negatives=negatives, clock=clock)
     results = ResultCache(tiers=tiers, purges=purges, rules=rules, negatives=negatives, near=near, clock=clock)
     downloads = SourceCache(tiers=Tiers(), purges=purges, rules=rules, negatives=negatives, unkept=near, clock=clock)
     artefacts = Artefacts(
         tiers=results.below_memory().tiers, purges=purges, rules=rules, providers=by_task, near=near, clock=clock
     )
-    queue = CountingQueue()
-    jobs = Jobs(queue=queue, artefacts=artefacts)
+    queue = CountingQueue(clock)
+    jobs = Jobs(queue=queue, artefacts=artefacts, clock=clock)
     intent = Intent(limits=limits or Limits())
     renderer = Renderer(
         sources={"mem": source},

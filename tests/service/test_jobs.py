@@ -13,11 +13,12 @@ from imgserve.plan.needs import Need
 from imgserve.ports import Selector
 from imgserve.ports.jobs import JobError, JobState
 from imgserve.ports.models import Ask, Task
-from imgserve.service.jobs import Jobs
+from imgserve.service.jobs import JobRequest
 from tests.service.making import plan
 from tests.service.modelling import CUT, FACES, SOURCE, World, world
 
 PLAN = plan("rmbg:1/w:20")
+ORDER = JobRequest(plan=PLAN)
 NEED = Need(SOURCE, (CUT,))
 
 
@@ -57,6 +58,50 @@ async def test_a_job_that_is_done_but_whose_artefact_is_gone_is_begun_anew(made:
     assert (made.queue.jobs[told.job].state, len(made.queue.begun)) == (JobState.QUEUED, 2)
 
 
+async def test_what_a_worker_keeps_where_the_server_does_not_look_is_not_made_at_every_request(made: World) -> None:
+    key = (await pending(made)).job
+    made.queue.end(key, JobState.DONE)
+    for _ in range(3):
+        made.clock.now += 15
+        told = await pending(made)
+        assert (told.failed, told.job, "IMGSERVE_REDIS_MAX_ENTRY_SIZE" in told.message) == ("not_kept", key, True)
+    assert len(made.queue.begun) == 1
+    made.clock.now += 16
+    assert ((await pending(made)).failed, len(made.queue.begun)) == ("", 2)
+
+
+@pytest.mark.parametrize("state", [JobState.DONE, JobState.FAILED])
+async def test_a_purge_has_a_job_that_has_just_ended_begun_anew_once(made: World, state: JobState) -> None:
+    key = (await pending(made)).job
+    error = JobError(code="not_found", message="No such picture.") if state is JobState.FAILED else None
+    made.queue.end(key, state, error=error)
+    made.clock.now += 1
+    await made.purges.purge(Selector("source:mem://other.jpg"))
+    assert (await pending(made)).failed
+    await made.purges.purge(Selector("source:mem://", prefix=True))
+    assert ((await pending(made)).failed, len(made.queue.begun)) == ("", 2)
+    made.clock.now += 1
+    made.queue.end(key, state, error=error)
+    assert (await pending(made)).failed
+    assert len(made.queue.begun) == 2
+
+
+async def test_a_source_that_is_another_at_each_fetch_is_made_once_a_minute(made: World) -> None:
+    await pending(made)
+    for failed, begun in (("", 2), ("not_kept", 2), ("", 3)):
+        await made.work()
+        made.clock.now += 31
+        assert ((await pending(made, redo=True)).failed, len(made.queue.begun)) == (failed, begun)
+
+
+async def test_who_looked_before_the_new_version_was_there_is_told_to_ask_again(made: World) -> None:
+    await pending(made)
+    await made.work()
+    await pending(made, redo=True)
+    await made.work()
+    assert ((await pending(made, redo=True)).failed, len(made.queue.begun)) == ("", 2)
+
+
 async def test_a_job_that_was_done_while_the_request_looked_is_left_alone(made: World) -> None:
     await pending(made)
     await made.work()
@@ -76,8 +121,8 @@ async def test_a_job_that_has_failed_tells_why_and_is_not_begun_again(made: Worl
 async def test_a_job_that_failed_long_ago_is_begun_anew_by_the_next_request(made: World) -> None:
     key = (await pending(made)).job
     made.queue.end(key, JobState.FAILED, error=JobError(code="provider_unavailable", message="It was down."))
-    later = Jobs(queue=made.queue, artefacts=made.artefacts, clock=lambda: made.queue.now + 2 * 3600)
-    told = await later.pending(PLAN, (NEED,))
+    made.clock.now += 2 * 3600
+    told = await pending(made)
     assert (told.failed, made.queue.jobs[key].state, len(made.queue.begun)) == ("", JobState.QUEUED, 2)
 
 
@@ -128,7 +173,7 @@ async def test_a_broken_queue_is_told_as_a_failure(made: World) -> None:
     for question in (
         made.jobs.get("0"), made.jobs.cancel("0"), made.jobs.retry("0"), made.jobs.counts(),
         made.jobs.listed(state=None, limit=1, after=""), made.jobs.take("me", limit=1, window_s=1),
-        made.jobs.submit([PLAN], owner="me"),
+        made.jobs.submit([ORDER], owner="me"),
     ):  # fmt: skip
         with pytest.raises(QueueUnavailable):
             await question
@@ -139,7 +184,7 @@ async def test_a_provider_in_trouble_is_told_before_anything_is_ordered(made: Wo
     told = await pending(made)
     assert (told.failed, told.message, told.job) == ("provider_unavailable", "There is no model file.", "")
     with pytest.raises(ProviderUnavailable):
-        await made.jobs.submit([plan("up:2"), PLAN], owner="me")
+        await made.jobs.submit([JobRequest(plan=plan("up:2")), ORDER], owner="me")
     assert made.queue.begun == []
 
 
@@ -154,24 +199,30 @@ async def test_orders_give_the_jobs_of_each_plan(made: World) -> None:
     both, none = plan("rmbg:1/dd:1:face"), plan("w:10")
     other = plan("rmbg:1/w:30")
     plans = [PLAN, both, none, other]
-    jobs = await made.jobs.submit(
-        plans, owner="me", priority=3, webhook="https://h.test/", paths=["/1", "/2", "/3", "/4"]
-    )
+    jobs = await made.jobs.submit([JobRequest(plan=one) for one in plans], owner="me")
     assert [len(one) for one in jobs] == [1, 2, 0, 1]
     assert jobs[0] == [jobs[1][0]] == jobs[3]
     assert len(made.queue.begun) == 2
+
+
+async def test_orders_of_one_artefact_are_one_job_with_what_each_of_them_says(made: World) -> None:
+    first = JobRequest(plan=PLAN, priority=-1)
+    second = JobRequest(plan=PLAN, priority=5, path="/2", webhook="https://h.test/2")
+    third = JobRequest(plan=plan("rmbg:1/w:30"), priority=3, path="/3", webhook="https://h.test/3")
+    jobs = await made.jobs.submit([first, second, third], owner="me")
+    assert jobs[0] == jobs[1] == jobs[2]
     order = jobs[0][0].order
-    assert (order.owner, order.priority, order.webhook) == ("me", 3, "https://h.test/")
-    assert order.path in ("/1", "/2", "/4")
+    assert (order.owner, order.priority, order.path, order.webhook) == ("me", 5, "/2", "https://h.test/2")
+    assert made.queue.asked == 1
 
 
 async def test_an_order_for_what_is_there_is_a_job_that_is_done(made: World) -> None:
-    await made.jobs.submit([PLAN], owner="me")
+    await made.jobs.submit([ORDER], owner="me")
     await made.work()
-    [[job]] = await made.jobs.submit([PLAN], owner="me")
+    [[job]] = await made.jobs.submit([ORDER], owner="me")
     assert (job.state, len(made.queue.begun)) == (JobState.DONE, 1)
     await made.purges.purge(Selector("source:" + SOURCE))
-    [[job]] = await made.jobs.submit([PLAN], owner="me")
+    [[job]] = await made.jobs.submit([ORDER], owner="me")
     assert (job.state, len(made.queue.begun)) == (JobState.QUEUED, 2)
 
 

@@ -181,7 +181,7 @@ async def test_what_is_purged_meanwhile_is_not_kept(start: START) -> None:
 
     def purged(picture: Picture, argument: str) -> Answer:
         # In a thread of its own, as another process would tell of it.
-        made.purges._forget(Selector("source:" + SOURCE))
+        made.purges._forget(Selector("source:" + SOURCE), heard_at=made.clock())
         return answer(picture, argument)
 
     made.providers[Task.BACKGROUND].answer = purged

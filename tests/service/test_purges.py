@@ -192,3 +192,27 @@ async def test_lost_news_cost_memory_and_not_the_disk(begin: Begin, news: News) 
     await known(made)
     news.unread = [EVERYTHING]
     assert (await ask(made)).cache == "disk"
+
+
+async def test_purges_are_known_by_their_time_whoever_asked_for_them(begin: Begin, news: News) -> None:
+    made = begin(below=[Disk()])
+    label, began = ("source:mem://a.jpg",), made.clock.now
+    news.unread = [Selector("source:mem://b.jpg"), OF_A]
+    await made.purges.catch_up()
+    made.clock.now += 10
+    await made.purges.purge(Selector("source:mem://b.jpg"))
+    assert made.purges.purged_since(began, label)
+    assert not made.purges.purged_since(began + 1, label)
+    await made.purges.purge(EVERYTHING)
+    assert made.purges.purged_since(began + 10, label)
+    assert not made.purges.purged_since(began + 11, label)
+
+
+@pytest.mark.parametrize("broken", [False, True])
+async def test_news_that_were_lost_are_no_purge(begin: Begin, news: News, broken: bool) -> None:
+    made = begin(below=[Disk()])
+    news.unread, news.broken = [EVERYTHING], broken
+    mark = made.purges.mark()
+    await made.purges.catch_up()
+    assert mark.passed(("source:mem://a.jpg",))
+    assert not made.purges.purged_since(0.0, ("source:mem://a.jpg",))

@@ -75,7 +75,7 @@ class Desk:
             chance=lambda: chance,
         )
 
-    def schedule(self, kind: str, payload: bytes, *, delay_s: float) -> None:
+    def schedule(self, kind: str, payload: bytes, *, delay_s: float, id: str = "") -> None:
         assert kind == KIND
         self.waiting.append(payload)
         self.delays.append(delay_s)
@@ -241,6 +241,7 @@ def test_a_secret_that_is_cut_is_told(text: str) -> None:
     "url",
     [
         "http://hooks.test/", "https://", "https:///path", "hooks.test", "https://a@hooks.test/", "https://[::1/",
+        "https://hooks.test:99999/", "https://hooks.test:http/",
         "https://hooks.test/\n", "https://hooks.test/a b", "https://höoks.test/", "https://hooks.test/" + "a" * 2048,
     ],
 )  # fmt: skip

@@ -152,7 +152,16 @@ def test_a_url_of_redis_without_its_tier_is_warned_of() -> None:
     given = {"IMGSERVE_REDIS_URL": "redis://redis.internal"}
     (warning,) = load(**given).warnings
     assert "IMGSERVE_CACHE is memory,disk, without redis" in warning
-    assert load(**given, IMGSERVE_CACHE="memory,redis").warnings == ()
+    apart = {**given, "IMGSERVE_QUEUE_REDIS_URL": "redis://queue.internal"}
+    assert load(**apart, IMGSERVE_CACHE="memory,redis").warnings == ()
+
+
+def test_a_queue_in_the_caches_redis_and_one_whose_workers_share_no_cache_are_warned_of() -> None:
+    given = {"IMGSERVE_REDIS_URL": "redis://redis.internal", "IMGSERVE_CACHE": "memory,redis"}
+    (warning,) = load(**given).warnings
+    assert "IMGSERVE_QUEUE_REDIS_URL is not set" in warning
+    (warning,) = load(IMGSERVE_QUEUE_REDIS_URL="redis://queue.internal").warnings
+    assert "redis or s3 in IMGSERVE_CACHE, which is memory,disk" in warning
 
 
 def test_a_cache_path_that_is_relative_is_warned_of() -> None:

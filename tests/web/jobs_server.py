@@ -36,7 +36,7 @@ from imgserve.service.purges import Purges
 from imgserve.service.readiness import Readiness
 from imgserve.service.tiers import Tiers
 from imgserve.service.webhooks import HookRules
-from imgserve.web.api import ApiHandler, NoEndpoint, PurgeEndpoint, endpoints
+from imgserve.web.api import ApiHandler, NoEndpoint, endpoints
 from imgserve.web.capabilities import CapabilitiesEndpoint
 from imgserve.web.edge import Edge, EdgePolicy
 from imgserve.web.events import FollowJob
@@ -47,6 +47,7 @@ from imgserve.web.job_orders import JobOrders
 from imgserve.web.jobs import JobsApi
 from imgserve.web.openapi import OpenApiEndpoint, document
 from imgserve.web.orders import Expansion
+from imgserve.web.purge import PurgeEndpoint
 from imgserve.web.rates import Rates
 from imgserve.web.reading import PlanReader
 from tests.service.making import SlowStore

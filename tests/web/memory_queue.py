@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from imgserve.ports.jobs import Allowance, Job, JobOrder, JobPage, JobState, QueueError
@@ -14,7 +14,9 @@ MAX_ATTEMPTS = 3
 class MemoryQueue:
     """Keeps jobs in a dictionary, oldest first; `broken` makes every method fail."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+        """`clock` is that of ends; without one a job takes two seconds."""
+        self._clock = clock
         self.jobs: dict[str, Job] = {}
         self.taken: dict[str, int] = {}
         self.broken = False
@@ -31,7 +33,8 @@ class MemoryQueue:
 
     def end(self, id: str, state: JobState, **changes: Any) -> Job:
         """End a job as a worker would."""
-        return self.set(id, state=state, ended_at=self.now + 2, **changes)
+        ended_at = self._clock() if self._clock is not None else self.now + 2
+        return self.set(id, state=state, ended_at=ended_at, **changes)
 
     async def submit(self, orders: Sequence[JobOrder], *, again: bool = False) -> list[Job]:
         self._check()

@@ -208,9 +208,9 @@ async def test_a_preset_that_is_not_known_is_purged_and_said(server: Server) -> 
 
 
 async def test_what_is_purged_makes_no_lines_of_its_own(server: Server, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "imgserve.web.api"):
+    with caplog.at_level(logging.INFO, "imgserve.web.purge"):
         await purge(server, {"preset": "a\nERROR forged\u2028line"})
-    lines = [record.getMessage() for record in caplog.records if record.name == "imgserve.web.api"]
+    lines = [record.getMessage() for record in caplog.records if record.name == "imgserve.web.purge"]
     assert any("forged" in line for line in lines)
     assert [line for line in lines if len(line.splitlines()) > 1] == []
 

@@ -59,6 +59,28 @@ async def test_what_takes_too_long_is_cancelled_and_answered() -> None:
     assert (wire.status, logged[0].error) == (504, "render_timeout")
 
 
+async def test_a_body_that_does_not_arrive_is_told_as_such() -> None:
+    async def read(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[SCOPE_KEY].read_body(100)
+
+    wire, logged = Wire(), list[Exchange]()
+    await edge(read, logged, timeout_s=0.01)(dict(HTTP), wire.receive, wire.send)
+    assert (wire.status, logged[0].detail.partition(";")[0]) == (504, "The body did not arrive within 0.01 seconds")
+
+
+async def test_work_that_is_slow_after_its_body_is_not_taken_for_a_slow_body() -> None:
+    async def body() -> Message:
+        return {"type": "http.request", "body": b"{}"}
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        await scope[SCOPE_KEY].read_body(100)
+        await asyncio.Event().wait()
+
+    wire, logged = Wire(), list[Exchange]()
+    await edge(slow, logged, timeout_s=0.01)(dict(HTTP), body, wire.send)
+    assert (wire.status, logged[0].detail) == (504, "The image was not ready within 0.01 seconds.")
+
+
 async def test_a_timeout_that_is_not_the_deadline_is_a_bug() -> None:
     async def wrong(scope: Scope, receive: Receive, send: Send) -> None:
         raise TimeoutError

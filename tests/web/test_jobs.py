@@ -105,7 +105,7 @@ async def test_a_job_tells_everything_of_itself() -> None:
     )
     answer = await server.ask(entry["status_url"], template="/v1/jobs/{id}")
     assert answer.json() == {
-        **{name: value for name, value in entry.items() if name != "order"},
+        **{name: value for name, value in entry.items() if name not in ("order", "webhook_waits")},
         "state": "failed",
         "attempts": 3,
         "started_at": "2027-01-15T08:00:02.250Z",
@@ -249,6 +249,27 @@ async def test_webhooks_are_what_the_operator_permits(hooks: HookRules, url: str
     assert sentence in answer.text
 
 
+async def test_an_order_is_told_whether_its_webhook_will_be() -> None:
+    server = JobsServer(Setup())
+    hooked = {**CUT, "webhook": HOOK}
+    other = {**CUT, "webhook": f"{HOOK}/other"}
+    entries = await server.order({"jobs": [hooked, other, CUT]})
+    assert [entry["webhook_waits"] for entry in entries] == [True, False, None]
+    await server.keep(Need(A, (Ask(Task.BACKGROUND),)))
+    server.queue.end(entries[0]["id"], JobState.DONE)
+    [ended] = await server.order(hooked, status=200)
+    assert ended["webhook_waits"] is False
+
+
+async def test_nothing_is_taken_of_orders_of_which_one_cannot_be_done() -> None:
+    broken = provider(Task.UPSCALE)
+    broken.broken = "The model file is missing."
+    server = JobsServer(Setup(providers={**providers(Task.BACKGROUND), Task.UPSCALE: broken}))
+    orders = [{**CUT, "webhook": HOOK}, {"source": A, "options": "up:2", "priority": 5}]
+    assert (await server.post("/v1/jobs", {"jobs": orders})).status_code == 503
+    assert server.queue.jobs == {}
+
+
 async def test_what_no_provider_does_is_refused_with_its_reason() -> None:
     server = JobsServer(Setup(providers=providers(Task.BACKGROUND)))
     answer = await server.post("/v1/jobs", {"jobs": [CUT, {"source": A, "options": "up:2"}]})
@@ -351,7 +372,7 @@ async def test_a_queue_that_is_broken_is_told_as_such() -> None:
 async def test_what_was_made_is_ordered_anew_when_it_is_gone() -> None:
     server = JobsServer(Setup(hooks=HOOKS))
     [entry] = await server.order(CUT)
-    server.queue.end(entry["id"], JobState.DONE)
+    server.queue.set(entry["id"], state=JobState.DONE, ended_at=1.0)
     [again] = await server.order(CUT)
     assert (again["id"], again["state"]) == (entry["id"], "queued")
 

@@ -15,6 +15,7 @@ from imgserve.errors import ConfigError
 from imgserve.ports.jobs import JobState
 from imgserve.ports.models import Task
 from tests.engine.pictures import plain
+from tests.service.modelling import scripted
 from tests.web.conftest import Server, Start
 from tests.web.origin import Answer, Origin, picture
 from tests.web.pictures import jpeg, png, size_of
@@ -282,6 +283,14 @@ async def test_a_broken_queue_is_no_reason_to_show_nothing(setup: Setup, tmp_pat
     assert is_passing(answer)
 
 
+async def test_a_broken_queue_says_when_to_ask_again_and_not_where_it_is(setup: Setup, tmp_path: Path) -> None:
+    (tmp_path / "cache" / "jobs.sqlite3").mkdir(parents=True)
+    server, _ = await setup(PENDING="error")
+    answer = await ask(server, LARGE)
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
+    assert str(tmp_path) not in answer.text
+
+
 async def test_a_queue_that_cannot_be_named_is_told_at_the_start(setup: Setup) -> None:
     with pytest.raises(ConfigError) as wrong:
         await setup(QUEUE_REDIS_URL="redis://queue.test:port")
@@ -393,3 +402,33 @@ async def test_the_name_of_the_file_is_the_same_meanwhile(setup: Setup) -> None:
     server, _ = await setup()
     answer = await ask(server, f"/fn:shoe/att:1{LARGE}")
     assert answer.headers["content-disposition"] == 'attachment; filename="shoe.jpg"'
+
+
+async def test_what_a_worker_keeps_elsewhere_is_told_and_not_made_at_every_request(setup: Setup) -> None:
+    server, worker = await setup(CACHE="disk")
+    await ask(server, LARGE)
+    assert await worker.work() == 1
+    [job] = await worker.jobs()
+    await server.services.caches.results.tiers.delete(job.order.id)
+    for _ in range(2):
+        answer = await ask(server, LARGE)
+        assert (answer.status_code, answer.headers["x-imgserve-degraded"]) == (200, "not_kept")
+        assert is_passing(answer)
+    assert await worker.jobs(JobState.QUEUED) == []
+    await purge(server, {"source": "local:///a.jpg"})
+    assert (await ask(server, LARGE)).status_code == 202
+    assert len(await worker.jobs(JobState.QUEUED)) == 1
+
+
+async def test_a_job_that_failed_is_begun_anew_after_a_purge(setup: Setup) -> None:
+    server, worker = await setup(CACHE="disk")
+    await ask(server, LARGE)
+    provider = worker.counted[Task.UPSCALE].provider
+    worker.counted[Task.UPSCALE].provider = scripted(Task.FACES)  # answers another question
+    await worker.work()
+    worker.counted[Task.UPSCALE].provider = provider
+    assert (await ask(server, LARGE)).headers["x-imgserve-degraded"] == "provider_refused"
+    await purge(server, {"source": "local:///a.jpg"})
+    assert (await ask(server, LARGE)).status_code == 202
+    assert await worker.work() == 1
+    assert (await ask(server, LARGE)).status_code == 200

@@ -275,6 +275,21 @@ async def test_models_that_take_too_long_are_left_out_and_their_job_goes_on(star
     await server.world.queue.cancel(job["id"])
 
 
+async def test_time_begins_when_the_body_has_arrived(start: Start) -> None:
+    server = await start(works=False, timeout_s=1)
+
+    async def body() -> AsyncIterator[bytes]:
+        order = json.dumps({"image": ENCODED, "outputs": ["grid"], "timeout": 0.5}).encode()
+        yield order[:10]
+        await asyncio.sleep(0.8)
+        yield order[10:]
+
+    answer = await server.send(content=body(), headers=JSON)
+    assert (answer.status_code, answer.json()["ai"]["state"]) == (200, "skipped")
+    # The body's time, and then that of the order.
+    assert answer.elapsed.total_seconds() >= 0.8 + 0.5
+
+
 async def test_the_servers_own_time_bounds_the_wait(start: Start) -> None:
     server = await start(works=False, timeout_s=1)
     answer = await server.upload(outputs="grid", timeout="60")

@@ -13,6 +13,7 @@ from tests.engine.pictures import png as encoded
 from tests.web.blocking import block, until
 from tests.web.conftest import Server, Start
 from tests.web.test_caching import CACHED, ask, purge
+from tests.web.worker import Worker
 
 PATH = "/w:200/f:webp/plain/local:///photo.png"
 
@@ -94,3 +95,30 @@ async def test_without_the_setting_first_answers_are_final(start: Start, root: P
     server = await start(**CACHED, CACHE_PATH=str(tmp_path / "cache"))
     assert (await ask(server, PATH)).headers["cache-control"] == "max-age=31536000, public"
     assert server.services.refining is None
+
+
+async def with_ai_step(server: Server) -> tuple[httpx.Response, httpx.Response]:
+    """Give the answers before and after a worker has done its part."""
+    path = PATH.replace("/w:200", "/up:2/w:200")
+    meanwhile = await ask(server, path)
+    worker = Worker(server)
+    assert await worker.work() == 1
+    await worker.close()
+    return meanwhile, await ask(server, path)
+
+
+async def test_pictures_with_ai_steps_are_small_at_once_as_nothing_makes_them_smaller(
+    server: Server, start: Start, tmp_path: Path
+) -> None:
+    meanwhile, small = await with_ai_step(server)
+    plain = await start(**CACHED, CACHE_PATH=str(tmp_path / "other"))
+    _, ordinary = await with_ai_step(plain)
+    assert [answer.status_code for answer in (meanwhile, small, ordinary)] == [202, 200, 200]
+    assert len(small.content) < len(ordinary.content)
+    assert small.headers["cache-control"] == "max-age=31536000, public"
+
+
+async def test_what_stands_in_for_an_ai_step_is_no_draft(server: Server) -> None:
+    await ask(server, PATH.replace("/w:200", "/up:2/w:200"))
+    assert server.services.refining is not None
+    assert server.services.refining.refiner._task is None

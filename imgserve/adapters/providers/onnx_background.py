@@ -80,11 +80,12 @@ class OnnxBackground:
         path: str | os.PathLike[str],
         *,
         family: str = "auto",
+        setting: str = "",
         threads: int = 1,
         refined: bool = True,
         installed: Callable[[str], bool] = is_installed,
     ) -> None:
-        self._file = OnnxFile(path, threads=threads, installed=installed)
+        self._file = OnnxFile(path, setting=setting, threads=threads, installed=installed)
         self._family = _named_family(self._file.name) if family == "auto" else family
         self._refined = refined
 

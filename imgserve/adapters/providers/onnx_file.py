@@ -97,9 +97,16 @@ class OnnxFile:
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, threads: int = 1, installed: Callable[[str], bool] = is_installed
+        self,
+        path: str | os.PathLike[str],
+        *,
+        setting: str = "",
+        threads: int = 1,
+        installed: Callable[[str], bool] = is_installed,
     ) -> None:
+        """`setting` is the variable that names the file, for the sentence that says that it does not."""
         self.path = Path(path)
+        self._setting = setting
         self._threads = threads
         self._installed = installed
         self._stamp: tuple[tuple[int, ...], ...] | None = None
@@ -135,7 +142,7 @@ class OnnxFile:
         if missing:
             return missing
         if not self.name:
-            return "No model file is set."
+            return f"No model file is set ({self._setting})." if self._setting else "No model file is set."
         try:
             with self.path.open("rb") as file:
                 start = file.read(len(ONNX_START))

@@ -40,15 +40,24 @@ class Call:
 
 
 def read_call(data: bytes) -> Call:
-    raw = json.loads(data)
-    return Call(kind=raw["kind"], payload=base64.b64decode(raw["payload"]), due_at=raw["due_at"])
+    """Read what `written` gave. Raises QueueError."""
+    try:
+        raw = json.loads(data)
+        return Call(kind=str(raw["kind"]), payload=base64.b64decode(raw["payload"]), due_at=float(raw["due_at"]))
+    except (ValueError, TypeError, KeyError) as exc:
+        raise QueueError("The queue has a call that cannot be read; was it written by another version?") from exc
 
 
-def schedule(storage: Storage, kind: str, payload: bytes, *, delay_s: float = 0.0) -> None:
-    """Have the handler of that kind called with `payload`, by any runner that has it. Raises QueueError."""
-    id = uuid.uuid4().hex
-    storage.calls.put(id, Call(kind=kind, payload=payload, due_at=time.time() + delay_s).written())
-    storage.call_line.send(id, delay_s=delay_s)
+def schedule(storage: Storage, kind: str, payload: bytes, *, delay_s: float = 0.0, id: str = "") -> None:
+    """Have the handler of that kind called with `payload`, by any runner that has it. Raises QueueError.
+
+    Scheduled twice with one `id`, it is one call until that has been made.
+    """
+    call = Call(kind=kind, payload=payload, due_at=time.time() + delay_s)
+    id = id or uuid.uuid4().hex
+    with storage.together():
+        if storage.calls.put_new(id, call.written()):
+            storage.call_line.send(id, delay_s=delay_s)
 
 
 def make_call(storage: Storage, id: str, handlers: Mapping[str, Handler]) -> None:

@@ -77,7 +77,7 @@ def _claim(ledger: Ledger, id: str, generation: int, worker: str) -> Claim | Use
 def beat(ledger: Ledger, mine: Claim, *, progress: float, task: str) -> Held:
     """Show a sign of life; says whether to go on."""
     with ledger.storage.together():
-        held = _held(ledger, mine)
+        held, _ = _held(ledger, mine)
         if held is Held.OURS:
             until = time.time() + ledger.limits.lease_s
             lease = replace(mine.lease, until=until, progress=progress, task=task)
@@ -89,7 +89,7 @@ def give_back(
     ledger: Ledger, mine: Claim, *, delay_s: float = 0.0, error: JobError | None = None, counted: bool = True
 ) -> Held:
     """Let another turn begin, after a time; `counted` says whether this one was an attempt."""
-    held = _held(ledger, mine)
+    held, record = _held(ledger, mine)
     if held is not Held.OURS:
         return held
     lease = replace(
@@ -101,13 +101,13 @@ def give_back(
     )
     with ledger.storage.together():
         ledger.storage.leases.put(mine.record.order.id, written(lease))
-        ledger.send(mine.record, delay_s=delay_s)
+        ledger.send(record, delay_s=delay_s)
     return held
 
 
 def fail(ledger: Ledger, mine: Claim, error: JobError) -> Held:
     """End a job badly; OURS says that this is its end now."""
-    held = _held(ledger, mine)
+    held, _ = _held(ledger, mine)
     if held is not Held.OURS:
         return held
     known = Found(record=mine.record, lease=mine.lease, end=None)
@@ -120,10 +120,12 @@ def finish(ledger: Ledger, mine: Claim, facts: Mapping[str, str | int | float]) 
     return Held.OURS if ledger.end(known, state=JobState.DONE, facts=facts, telling=True) else Held.ENDED
 
 
-def _held(ledger: Ledger, mine: Claim) -> Held:
+def _held(ledger: Ledger, mine: Claim) -> tuple[Held, Record]:
+    """Say whose the job is, and give its record: another order may have raised its priority."""
     known = ledger.found([mine.record.order.id]).get(mine.record.order.id)
     if known is None or known.record.generation != mine.record.generation:
-        return Held.LOST
+        return Held.LOST, mine.record
     if known.end is not None:
-        return Held.ENDED
-    return Held.OURS if known.lease is not None and known.lease.turn == mine.lease.turn else Held.LOST
+        return Held.ENDED, known.record
+    ours = known.lease is not None and known.lease.turn == mine.lease.turn
+    return Held.OURS if ours else Held.LOST, known.record

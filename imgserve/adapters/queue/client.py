@@ -49,9 +49,9 @@ class HueyQueue:
     async def take(self, name: str, *, limit: int, window_s: int) -> Allowance:
         return await self._ask(partial(take, self.ledger.storage, name, limit=limit, window_s=window_s))
 
-    async def schedule(self, kind: str, payload: bytes, *, delay_s: float = 0.0) -> None:
+    async def schedule(self, kind: str, payload: bytes, *, delay_s: float = 0.0, id: str = "") -> None:
         """Have a runner's handler of that kind called; see calls."""
-        await self._ask(partial(schedule, self.ledger.storage, kind, payload, delay_s=delay_s))
+        await self._ask(partial(schedule, self.ledger.storage, kind, payload, delay_s=delay_s, id=id))
 
     async def close(self) -> None:
         await self._ask(self.ledger.storage.close)

@@ -13,9 +13,10 @@ _log = logging.getLogger(__name__)
 
 
 class Complaints:
-    """What a runner has to say of its queue."""
+    """What one who uses the queue has to say of it; each line ends with what is done about it."""
 
-    def __init__(self) -> None:
+    def __init__(self, ending: str = "Workers try on.") -> None:
+        self._ending = ending
         self._lock = threading.Lock()
         self._quiet_until = 0.0
 
@@ -25,4 +26,4 @@ class Complaints:
             if now < self._quiet_until:
                 return
             self._quiet_until = now + PAUSE_S
-        _log.error("%s Workers try on.", trouble)
+        _log.error("%s %s", trouble, self._ending)

@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 from huey.consumer import Consumer, Scheduler, Worker  # type: ignore[import-untyped]
 
 from imgserve.adapters.queue.complaints import Complaints
-from imgserve.adapters.queue.storage import Line
+from imgserve.adapters.queue.shelves import Line
 from imgserve.ports.jobs import QueueError
 
 #: SQLite is asked so often whether there is work: soon after there was some, then at a cost of 20 us each.

@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
-from imgserve.adapters.queue.records import End, Found, Lease, Limits, Record, found, job, read, written
+from imgserve.adapters.queue.complaints import Complaints
+from imgserve.adapters.queue.records import (
+    End,
+    Found,
+    Lease,
+    Limits,
+    Looked,
+    Record,
+    found,
+    job,
+    joined,
+    read,
+    written,
+)
 from imgserve.adapters.queue.storage import Storage
 from imgserve.errors import QueueFull
-from imgserve.ports.jobs import Job, JobError, JobOrder, JobState
+from imgserve.ports.jobs import Job, JobError, JobOrder, JobState, QueueError
 
 #: What a client that met a full queue is told: about one job's time, so that it meets a place.
 FULL_RETRY_S: Final = 30
@@ -27,10 +41,14 @@ class Ledger:
     def __init__(self, storage: Storage, limits: Limits) -> None:
         self.storage = storage
         self.limits = limits
+        self.complaints = Complaints("It is passed over.")
 
     def submit(self, orders: Sequence[JobOrder], *, again: bool = False) -> list[Job]:
         """Take orders; see ports.jobs.Queue. All of them or, with QueueFull, none."""
-        known = self.found([order.id for order in orders])
+        looked = self.look([order.id for order in orders])
+        if looked.unreadable:
+            raise QueueError(f"Job {min(looked.unreadable)} was written by another version, which alone can read it.")
+        known = looked.found
         missing: dict[str, JobOrder] = {}
         for order in orders:
             if order.id not in known:
@@ -43,6 +61,8 @@ class Ledger:
         for order in ended.values():
             with self.storage.together():
                 known[order.id] = self._begin_again(known[order.id].record, order)
+        for order in orders:
+            known[order.id] = self._join(known[order.id], order)
         return [self.job(known[order.id]) for order in orders]
 
     def get(self, ids: Sequence[str]) -> list[Job | None]:
@@ -68,12 +88,22 @@ class Ledger:
         return self.job(known)
 
     def found(self, ids: Iterable[str]) -> dict[str, Found]:
-        """Give what is known of those jobs that there are."""
+        """Give what is known of those jobs that there are and that can be read."""
+        return self.look(ids).found
+
+    def look(self, ids: Iterable[str]) -> Looked:
+        """Give what is known of jobs; one that cannot be read, as after a step back to an older version, is named."""
         keys = list(dict.fromkeys(ids))
         orders = self.storage.orders.peek_many(keys)
         keys = list(orders)
         leases, ends = self.storage.leases.peek_many(keys), self.storage.ends.peek_many(keys)
-        return {id: found(read(Record, order), lease=leases.get(id), end=ends.get(id)) for id, order in orders.items()}
+        known: dict[str, Found] = {}
+        for id, order in orders.items():
+            try:
+                known[id] = found(read(Record, order), lease=leases.get(id), end=ends.get(id))
+            except QueueError as exc:
+                self.complaints.say(QueueError(f"Job {id}: {exc}"))
+        return Looked(found=known, unreadable=frozenset(orders) - frozenset(known))
 
     def end(
         self,
@@ -98,6 +128,13 @@ class Ledger:
             facts=facts or {},
             telling=telling,
         )
+        with self.storage.together():
+            first = self._put_end(id, end)
+            if first:
+                self.list_end(known.record, state)
+        return first
+
+    def _put_end(self, id: str, end: End) -> bool:
         if self.storage.ends.put_new(id, written(end)):
             return True
         there = self.storage.ends.peek(id)
@@ -107,24 +144,28 @@ class Ledger:
         self.storage.ends.remove(id)
         return self.storage.ends.put_new(id, written(end))
 
+    def list_end(self, record: Record, state: JobState) -> None:
+        """Have an end listed and counted; twice does no harm."""
+        self.storage.ended[state].put(str(record.number), record.key.encode())
+
     def close(self, record: Record, turns: int) -> bool:
         """Put away an ended job of which has been told; says whether this was the first to do so."""
         with self.storage.together():
             first = self.storage.open.remove(record.key)
             if first:
-                self.forget_turns(record, turns)
+                self.forget_turns(record.order.id, record.generation, turns)
         return first
 
     def send(self, record: Record, *, delay_s: float = 0.0) -> None:
         """Tell workers of a job; once too often does no harm."""
         self.storage.job_line.send(record.order.id, record.generation, priority=record.order.priority, delay_s=delay_s)
 
-    def forget_turns(self, record: Record, turns: int) -> None:
-        lease = self.storage.leases.peek(record.order.id)
-        if lease is not None and read(Lease, lease).generation <= record.generation:
-            self.storage.leases.remove(record.order.id)
+    def forget_turns(self, id: str, generation: int, turns: int) -> None:
+        lease = self.storage.leases.peek(id)
+        if lease is not None and read(Lease, lease).generation <= generation:
+            self.storage.leases.remove(id)
         for turn in range(1, turns + 2):  # a last one may have had a ticket and died before its lease
-            self.storage.tickets.remove(f"{record.key}.{turn}")
+            self.storage.tickets.remove(f"{id}.{generation}.{turn}")
 
     def _make_room(self, wanted: int) -> None:
         if wanted and self.storage.job_line.waiting() + wanted > self.limits.max_jobs:
@@ -147,11 +188,33 @@ class Ledger:
         if popped is None:
             self.storage.numbers.remove(str(record.number))
             return self._reread(order.id, old)
-        self.forget_turns(old, read(End, popped).turns)
+        end = read(End, popped)
+        self.forget_turns(old.order.id, old.generation, end.turns)
         self.storage.orders.put(order.id, written(record))
         self.send(record)
+        self.storage.ended[end.state].remove(str(old.number))
         self.storage.numbers.remove(str(old.number))
         return Found(record=record, lease=None, end=None)
+
+    def _join(self, known: Found, order: JobOrder) -> Found:
+        """Give a job that has not ended what a later order adds.
+
+        On Redis the job may end and be begun anew while this is written, whose order is then lost to this one: a
+        sweep finds a place of another generation and begins it. What was ended meanwhile is given as it is then, as
+        nobody may be told of it.
+        """
+        if known.end is not None or joined(known.record.order, order) == known.record.order:
+            return known
+        with self.storage.together():
+            now = self._reread(order.id, known.record)
+            record = replace(now.record, order=joined(now.record.order, order))
+            if now.end is not None or record == now.record:
+                return now
+            self.storage.orders.put(order.id, written(record))
+            job = self.job(now)
+            if record.order.priority > now.record.order.priority and job.state is JobState.QUEUED and not job.due_at:
+                self.send(record)  # a second message, further in front; the other one is dropped when it comes up
+            return self._reread(order.id, record)
 
     def _numbered(self, order: JobOrder, generation: int) -> Record:
         now = time.time()

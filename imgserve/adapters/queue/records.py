@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final, TypeVar
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar
 
 from imgserve.ports.jobs import Job, JobError, JobOrder, JobState, QueueError
 from imgserve.ports.models import Ask, Task
@@ -77,6 +77,15 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """What was found of some jobs."""
+
+    found: dict[str, Found]
+    #: Ids of those that there are, and that this version cannot read.
+    unreadable: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
     """What holds for all jobs of a queue."""
 
@@ -86,30 +95,34 @@ class Limits:
     max_jobs: int
 
 
-STATES: Final = {state.value.encode(): state for state in JobState}
-
 Kept = TypeVar("Kept", Record, Lease, End)
 
 
 def written(record: Record | Lease | End) -> bytes:
-    text = json.dumps(asdict(record), separators=(",", ":")).encode()
-    # In front of an end stands what `glance` wants: counting 10,000 of them must not read so much JSON (90 ms).
-    return f"{record.generation} {record.state} ".encode() + text if isinstance(record, End) else text
+    return json.dumps(asdict(record), separators=(",", ":")).encode()
 
 
-def glance(end: bytes) -> tuple[int, JobState]:
-    """Read no more of a written end than its generation and state. Raises QueueError."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dated:
+    """What can be read of an order that another version has written: its place and its age."""
+
+    number: int
+    created_at: float
+
+
+def dated(order: bytes) -> Dated | None:
+    """Read no more of a written order than that; None where not even that can be read."""
     try:
-        generation, state, _ = end.split(b" ", 2)
-        return int(generation), STATES[state]
-    except (ValueError, KeyError) as exc:
-        raise QueueError("The queue has an end that cannot be read; was it written by another version?") from exc
+        raw = json.loads(order)
+        return Dated(number=int(raw["number"]), created_at=float(raw["created_at"]))
+    except (ValueError, TypeError, KeyError):
+        return None
 
 
 def read(kind: type[Kept], data: bytes) -> Kept:
     """Read what `written` gave, by this version or by another that has more fields. Raises QueueError."""
     try:
-        raw = json.loads(data[data.index(b"{") :])
+        raw = json.loads(data[data.index(b"{") :])  # ends once had words in front
         if raw.get("error"):
             raw["error"] = JobError(**raw["error"])
         if "state" in raw:
@@ -141,6 +154,17 @@ def found(record: Record, *, lease: bytes | None, end: bytes | None) -> Found:
         record=record,
         lease=of_lease if of_lease and of_lease.generation == record.generation else None,
         end=of_end if of_end and of_end.generation == record.generation else None,
+    )
+
+
+def joined(first: JobOrder, later: JobOrder) -> JobOrder:
+    """Give the order of a job that was ordered again: what its first order left empty, and the higher priority."""
+    return replace(
+        first,
+        webhook=first.webhook or later.webhook,
+        owner=first.owner or later.owner,
+        path=first.path or later.path,
+        priority=max(first.priority, later.priority),
     )
 
 

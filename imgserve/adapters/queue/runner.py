@@ -41,8 +41,9 @@ class Runner:
     """Works on jobs until it is stopped; several, in one process or many, share a ledger.
 
     `build` is a function of a module, called in each child process, and gives what makes artefacts. `ended` is told
-    of every end, once (twice only where a runner is killed just then), by whichever runner wrote or found it; it and
-    the `handlers` of scheduled calls are called in threads, and should take seconds at most.
+    of every end, at least once, by whichever runner wrote or found it: twice where one is killed just then, or two
+    find it at once, so what it schedules should have an id that follows from the end. It and the `handlers` of
+    scheduled calls are called in threads, and should take seconds at most.
     """
 
     def __init__(
@@ -141,9 +142,9 @@ class Runner:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def schedule(self, kind: str, payload: bytes, *, delay_s: float = 0.0) -> None:
-        """Have the handler of that kind called with `payload`, by this runner or another. Raises QueueError."""
-        schedule(self._ledger.storage, kind, payload, delay_s=delay_s)
+    def schedule(self, kind: str, payload: bytes, *, delay_s: float = 0.0, id: str = "") -> None:
+        """Have the handler of that kind called with `payload`, by this runner or another; see calls.schedule."""
+        schedule(self._ledger.storage, kind, payload, delay_s=delay_s, id=id)
 
     def _keep(self) -> None:
         next_sweep = 0.0

@@ -1,4 +1,4 @@
-"""huey's storage, opened on a file or on Redis, as shelves of records and lines of messages; its errors translated.
+"""huey's storage, opened on a file or on Redis; its errors translated.
 
 A file is SQLite with a write-ahead log and `synchronous=normal`: what is committed is in the kernel, so that a killed
 process loses nothing, and the disk is waited for at checkpoints only. A power loss can cost the last commits (jobs
@@ -9,21 +9,16 @@ each of the five commits of a submission.
 from __future__ import annotations
 
 import contextlib
-import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from huey import Huey  # type: ignore[import-untyped]
 from huey.api import Task  # type: ignore[import-untyped]
-from huey.constants import EmptyData  # type: ignore[import-untyped]
-from huey.registry import Message  # type: ignore[import-untyped]
-from huey.serializer import Serializer  # type: ignore[import-untyped]
 from huey.storage import PriorityRedisStorage, SqliteStorage  # type: ignore[import-untyped]
 from redis import ConnectionPool
 from redis.backoff import NoBackoff
@@ -31,8 +26,9 @@ from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
+from imgserve.adapters.queue.shelves import Asking, CallMessage, JobMessage, JobsHuey, JsonSerializer, Line, Shelf
 from imgserve.adapters.redis_client import explain, make_pool
-from imgserve.ports.jobs import QueueError
+from imgserve.ports.jobs import JobState, QueueError
 
 #: A Redis that hangs is given up after so long; longer than READ_S, for which a worker waits in vain.
 REDIS_TIMEOUT_S: Final = 3.0
@@ -44,36 +40,6 @@ LOCKED_S: Final = 5.0
 #: Pages of the write-ahead log before a commit also moves them into the file, which waits for the disk (SQLite: 1000).
 #: A log of 16 MB, so that it is one commit in thousands.
 CHECKPOINT_PAGES: Final = 4000
-#: Keys of one question: SQLite before 3.32 takes no more than 999 variables.
-KEYS_AT_ONCE: Final = 500
-
-Asking = Callable[[], contextlib.AbstractContextManager[None]]
-
-
-class JobMessage(Task):  # type: ignore[misc]
-    """A job is to be worked on: its id and generation."""
-
-
-class CallMessage(Task):  # type: ignore[misc]
-    """A call is due: its id."""
-
-
-class JsonSerializer(Serializer):  # type: ignore[misc]
-    """Messages as JSON: huey's pickles would let everybody who can write to the Redis run code in the workers."""
-
-    def _serialize(self, data: Message) -> bytes:
-        return json.dumps([data.name, data.id, data.priority, data.args]).encode()
-
-    def _deserialize(self, data: bytes) -> Message:
-        name, id, priority, args = json.loads(data)
-        return Message(id=id, name=name, priority=priority, args=tuple(args), kwargs={})
-
-
-class JobsHuey(Huey):  # type: ignore[misc]
-    """huey by the clock of the world: its own schedule counts local time, which jumps and differs by machine."""
-
-    def _get_timestamp(self) -> datetime:
-        return datetime.now(UTC)
 
 
 class _RedisStorage(PriorityRedisStorage):  # type: ignore[misc]
@@ -97,7 +63,13 @@ class _FileStorage(SqliteStorage):  # type: ignore[misc]
 
     @contextlib.contextmanager
     def together(self) -> Iterator[None]:
-        """Write what the block writes in one transaction: one wait for other processes, all or nothing."""
+        """Write what the block writes in one transaction: one wait for other processes, all or nothing.
+
+        A block within a block belongs to the outer one: both are written with its end, or neither.
+        """
+        if self._within == threading.get_ident():
+            yield
+            return
         with self.db(commit=True):
             self._within = threading.get_ident()
             try:
@@ -130,110 +102,6 @@ class _BesideStorage(SqliteStorage):  # type: ignore[misc]
         return self._main.db(commit, close)
 
 
-class Shelf:
-    """Records of one kind by key. Each method raises QueueError."""
-
-    def __init__(self, raw: Any, asking: Asking) -> None:
-        self._raw = raw
-        self._asking = asking
-
-    def peek(self, key: str) -> bytes | None:
-        with self._asking():
-            value = self._raw.peek_data(key)
-        return None if value is EmptyData else value
-
-    def peek_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        found: dict[str, bytes] = {}
-        for start in range(0, len(keys), KEYS_AT_ONCE):
-            with self._asking():
-                found |= self._raw.peek_many(keys[start : start + KEYS_AT_ONCE])
-        return found
-
-    def put(self, key: str, value: bytes) -> None:
-        with self._asking():
-            self._raw.put_data(key, value)
-
-    def put_new(self, key: str, value: bytes) -> bool:
-        """Put it unless there is one; says whether it did. Of many who try at once, one does."""
-        with self._asking():
-            return bool(self._raw.put_if_empty(key, value))
-
-    def pop(self, key: str) -> bytes | None:
-        with self._asking():
-            value = self._raw.pop_data(key)
-        return None if value is EmptyData else value
-
-    def remove(self, key: str) -> bool:
-        """Says whether it was there; of many who try at once, one hears so."""
-        with self._asking():
-            return bool(self._raw.delete_data(key))
-
-    def items(self) -> dict[str, bytes]:
-        with self._asking():
-            return dict(self._raw.result_items())
-
-    def size(self) -> int:
-        with self._asking():
-            return int(self._raw.result_store_size())
-
-    def count(self, key: str, by: int = 1) -> int:
-        """Add to a counter, which is no record, and give what it is then."""
-        with self._asking():
-            return int(self._raw.incr(key, by))
-
-    def uncount(self, key: str) -> None:
-        with self._asking():
-            self._raw.delete_counter(key)
-
-
-class Line:
-    """Messages of one kind, waiting for a worker or for their time. Each method raises QueueError."""
-
-    def __init__(self, huey: Huey, kind: type[Task], asking: Asking) -> None:
-        self.huey = huey
-        self._kind = kind
-        self._asking = asking
-        huey._registry.register(kind)  # noqa: SLF001 - its decorator wants a function, which only workers have
-
-    def send(self, *args: str | int, priority: int = 0, delay_s: float = 0.0) -> None:
-        message = self._kind(args=args, id=".".join(map(str, args)), priority=priority)
-        with self._asking():
-            if delay_s <= 0:
-                self.huey.enqueue(message)
-                return
-            due = datetime.now(UTC) + timedelta(seconds=delay_s)
-            self.huey.storage.add_to_schedule(self.huey.serialize_task(message), due)
-
-    def receive(self) -> tuple[Any, ...] | None:
-        """Take the first message; Redis is waited for, READ_S at most. Raises ValueError for what is none of ours."""
-        with self._asking():
-            data = self.huey.storage.dequeue()
-        if data is None:
-            return None
-        args: tuple[Any, ...] = self.huey.serializer.deserialize(data).args
-        return args
-
-    def move_due(self) -> None:
-        """Let those wait whose time has come; who is killed in the middle of it leaves the rest to a sweep."""
-        with self._asking():
-            for message in self.huey.read_schedule():
-                self.huey.enqueue(message)
-
-    def waiting(self) -> int:
-        with self._asking():
-            return int(self.huey.storage.queue_size()) + int(self.huey.storage.schedule_size())
-
-    def present(self) -> set[str]:
-        """Give the arguments of all messages, joined by dots."""
-        with self._asking():
-            found = [*self.huey.storage.enqueued_items(), *self.huey.storage.scheduled_items()]
-        present: set[str] = set()
-        for data in found:
-            with contextlib.suppress(ValueError, TypeError, LookupError):  # none of ours: dropped when it comes up
-                present.add(str(json.loads(data)[1]))
-        return present
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Storage:
     """All that the queue keeps.
@@ -243,7 +111,7 @@ class Storage:
 
     #: The file, or the host of Redis; never with a password.
     where: str
-    #: id -> Record: put by the first submission; then by who has popped the end.
+    #: id -> Record: put by the first submission; then by who has popped the end, and by who adds to a job that waits.
     orders: Shelf
     #: id.generation -> number and time: what is not ended, or whose end nobody has been told. For sweeps and lists.
     open: Shelf
@@ -253,6 +121,8 @@ class Storage:
     tickets: Shelf
     #: id -> End: put by the first.
     ends: Shelf
+    #: For each end: number -> id.generation. For lists and counts; follows from `ends`, by which sweeps put it right.
+    ended: Mapping[JobState, Shelf]
     #: number -> id.generation: jobs in the order in which they came, and the counter of them.
     numbers: Shelf
     #: name:seconds -> the last window, and counters of windows.
@@ -351,6 +221,7 @@ def _storage(
         leases=shelf("leases"),
         tickets=shelf("tickets"),
         ends=shelf("ends"),
+        ended={state: shelf(f"ended_{state.value}") for state in JobState if state.ended},
         numbers=shelf("numbers"),
         rates=shelf("rates"),
         calls=shelf("calls"),

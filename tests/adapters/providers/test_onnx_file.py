@@ -80,6 +80,7 @@ def test_a_missing_file_is_told_and_has_a_fingerprint_all_the_same(tmp_path: Pat
 
 def test_a_file_that_is_not_set_is_told() -> None:
     assert OnnxFile("").trouble() == "No model file is set."
+    assert OnnxFile("", setting="IMGSERVE_X").trouble() == "No model file is set (IMGSERVE_X)."
     assert OnnxFile("").fingerprint == "missing"
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 
-from imgserve.adapters.queue.calls import schedule
+import pytest
+
+from imgserve.adapters.queue.calls import make_call, schedule
 from imgserve.adapters.queue.claims import Claim, claim, finish
 from imgserve.adapters.queue.ledger import Ledger
+from imgserve.adapters.queue.listing import listed
 from imgserve.adapters.queue.records import Record, written
 from imgserve.adapters.queue.sweep import Sweeper
-from imgserve.ports.jobs import Job, JobState
+from imgserve.ports.jobs import Job, JobState, QueueError
 from tests.adapters.queue.conftest import Place
 from tests.adapters.queue.makers import order
 
@@ -79,6 +82,37 @@ def test_an_end_that_its_writer_did_not_live_to_tell_is_told(place: Place) -> No
         assert [job.state for job in told] == [JobState.DONE]
 
 
+def test_an_end_is_put_away_after_it_was_told(place: Place) -> None:
+    told: list[Job] = []
+
+    def hook(job: Job) -> None:
+        if not told:
+            told.append(job)
+            raise QueueError("killed just then")
+        told.append(job)
+
+    with place.ledger() as ledger:
+        ledger.submit([order("a")])
+        ledger.cancel(ID)
+        sweeper = Sweeper(ledger, ended=hook)
+        with pytest.raises(QueueError):
+            sweeper.sweep()
+        assert sweeper.sweep().told == 1
+        assert sweeper.sweep().told == 0
+        assert [job.state for job in told] == [JobState.CANCELLED] * 2
+
+
+def test_a_call_scheduled_twice_under_one_id_is_one_call(place: Place) -> None:
+    with place.ledger() as ledger:
+        for payload in (b"first", b"second"):
+            schedule(ledger.storage, "hook", payload, id="end of a")
+        assert ledger.storage.call_line.waiting() == 1
+        heard: list[bytes] = []
+        make_call(ledger.storage, "end of a", {"hook": heard.append})
+        make_call(ledger.storage, "end of a", {"hook": heard.append})
+        assert heard == [b"first"]
+
+
 def test_a_place_whose_order_was_never_taken_is_given_up(place: Place) -> None:
     with place.ledger(lease_s=SHORT_S) as ledger:
         ledger.storage.open.put_new(f"{ID}.1", f"1 {time.time()}".encode())
@@ -91,7 +125,7 @@ def test_a_place_whose_order_was_never_taken_is_given_up(place: Place) -> None:
 
 
 def test_a_generation_that_was_begun_and_not_written_is_begun(place: Place) -> None:
-    with place.ledger(lease_s=SHORT_S) as ledger:
+    with place.ledger() as ledger:
         ledger.submit([order("a")])
         waiting(ledger)
         ledger.cancel(ID)
@@ -99,11 +133,15 @@ def test_a_generation_that_was_begun_and_not_written_is_begun(place: Place) -> N
         sweeper.sweep()
         number = ledger.storage.numbers.count("last")  # what `retry` does, up to the end that it pops
         ledger.storage.numbers.put(str(number), f"{ID}.2".encode())
-        ledger.storage.open.put_new(f"{ID}.2", f"{number} {time.time()}".encode())
+        ledger.storage.open.put_new(f"{ID}.2", f"{number} {time.time() + 60}".encode())
         ledger.storage.ends.pop(ID)
-        time.sleep(2 * SHORT_S)
+        sweeper.sweep()
+        sweeper.sweep()
+        assert ledger.storage.numbers.peek(str(number)) is None
+        ledger.storage.open.put(f"{ID}.2", f"{number} {time.time() - 60}".encode())
         assert sweeper.sweep().sent_again == 1
         assert waiting(ledger) == [(ID, 2)]
+        assert [job.order.id for job in listed(ledger, state=None, limit=9, after="").jobs] == [ID]
         assert isinstance(claim(ledger, id=ID, generation=2, worker="x"), Claim)
 
 
