@@ -13,6 +13,7 @@ from imgserve.errors import NotFound, NotKept, Pending, ProviderUnavailable, Que
 from imgserve.plan.model import Plan
 from imgserve.plan.needs import Need
 from imgserve.ports.jobs import Allowance, Job, JobOrder, JobPage, JobState, Queue, QueueError
+from imgserve.ports.models import Task
 from imgserve.service.artefacts import Artefacts, vital
 from imgserve.service.entry import SOURCE
 
@@ -25,6 +26,8 @@ _FAILED_S: Final = 3600.0
 #: A job that was done, or was begun anew for another version of its source, is not begun anew for so long: each
 #: request would, where this server does not find what workers keep, or the source is another one at each fetch.
 _REST_S: Final = 60.0
+#: A file that is gone is noticed within this time; the job of the meantime says so itself.
+_WELL_S: Final = 2.0
 #: How often a job that somebody waits for is looked at.
 _LOOK_S: Final = 0.1
 _LOOK_SLOWLY_S: Final = 0.5
@@ -50,6 +53,8 @@ class Jobs:
         self._queue = queue
         self._artefacts = artefacts
         self._clock = clock
+        #: By task, until when its provider is taken to be well, on the clock of `time.monotonic`.
+        self._well: dict[Task, float] = {}
         #: When jobs were begun anew for another version of their source, by this process.
         self._redone: dict[str, float] = {}
 
@@ -60,8 +65,8 @@ class Jobs:
         the first that has one, and the priority is the highest. Raises ProviderUnavailable before anything is taken,
         QueueFull and QueueUnavailable.
         """
-        # In a thread, as in `pending`: providers look at files, and some ask a program.
-        needs = await asyncio.to_thread(lambda: [self._needs(one.plan) for one in requests])
+        needs = [self._artefacts.needs(one.plan) for one in requests]
+        await self._check([need for each in needs for need in each])
         orders: dict[str, JobOrder] = {}
         wanted: dict[str, Need] = {}
         for request, each in zip(requests, needs, strict=True):
@@ -80,7 +85,7 @@ class Jobs:
         """
         is_vital = any(vital(need.asks) for need in missing)
         try:
-            await asyncio.to_thread(self._check, missing)
+            await self._check(missing)
             orders = [self._order(need, JobRequest(plan=plan)) for need in missing]
             wanted = {order.id: need for order, need in zip(orders, missing, strict=True)}
             jobs = await self._taken(orders, wanted, again=redo)
@@ -147,15 +152,21 @@ class Jobs:
                 return job
         return None
 
-    def _needs(self, plan: Plan) -> tuple[Need, ...]:
-        needs = self._artefacts.needs(plan)
-        self._check(needs)
-        return needs
+    async def _check(self, needs: Sequence[Need]) -> None:
+        """Raise ProviderUnavailable where a provider is in trouble; one that is well is believed for a while."""
+        now = time.monotonic()
+        unsure = [need for need in needs if any(self._well.get(ask.task, 0.0) < now for ask in need.asks)]
+        if unsure:
+            # In a thread: providers look at files, and some ask a program.
+            await asyncio.to_thread(self._look, unsure)
+            self._well |= {ask.task: now + _WELL_S for need in unsure for ask in need.asks}
 
-    def _check(self, needs: Sequence[Need]) -> None:
-        for ask in (ask for need in needs for ask in need.asks):
-            if (trouble := self._artefacts.providers[ask.task].trouble()) is not None:
-                raise ProviderUnavailable(trouble, where=ask.task.value)
+    def _look(self, needs: Sequence[Need]) -> None:
+        for need in needs:
+            for ask in need.asks:
+                if (trouble := self._artefacts.providers[ask.task].trouble()) is not None:
+                    raise ProviderUnavailable(trouble, where=ask.task.value)
+            self._artefacts.key(need)  # for the first one, its provider is asked for its version
 
     def _order(self, need: Need, request: JobRequest, *, owner: str = "") -> JobOrder:
         return JobOrder(
