@@ -107,12 +107,12 @@ async def with_ai_step(server: Server) -> tuple[httpx.Response, httpx.Response]:
     return meanwhile, await ask(server, path)
 
 
-async def test_pictures_with_ai_steps_are_small_at_once_as_nothing_makes_them_smaller(
+async def test_pictures_with_ai_steps_are_encoded_as_the_operator_wants_as_nothing_makes_them_smaller(
     server: Server, start: Start, tmp_path: Path
 ) -> None:
-    meanwhile, small = await with_ai_step(server)
-    plain = await start(**CACHED, CACHE_PATH=str(tmp_path / "other"))
-    _, ordinary = await with_ai_step(plain)
+    meanwhile, ordinary = await with_ai_step(server)
+    careful = await start(**CACHED, REFINE="1", WEBP_EFFORT="6", CACHE_PATH=str(tmp_path / "other"))
+    _, small = await with_ai_step(careful)
     assert [answer.status_code for answer in (meanwhile, small, ordinary)] == [202, 200, 200]
     assert len(small.content) < len(ordinary.content)
     assert small.headers["cache-control"] == "max-age=31536000, public"
