@@ -50,6 +50,7 @@ def record_everything() -> None:
     metrics.source_fetched("https", 0.1, 1000)
     metrics.source_failed("https", "source_timeout")
     metrics.pending_answered("fallback")
+    metrics.set_jobs(queued=3, running=1)
     metrics.job_claimed(1.0)
     metrics.job_ended("failed", "job_timeout", 3.0)
     metrics.job_requeued("stopped")

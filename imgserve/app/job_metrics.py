@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from imgserve import metrics
+from imgserve.adapters.queue.ledger import Ledger
+from imgserve.adapters.queue.listing import counts
+from imgserve.adapters.queue.sweep import Swept
 from imgserve.adapters.queue.watching import Watch
-from imgserve.ports.jobs import Job
+from imgserve.ports.jobs import Job, JobState
 
 
 class JobMetrics(Watch):
-    """Tells the metrics."""
+    """Tells the metrics; counts in the ledger after each sweep."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def swept(self, what: Swept) -> None:
+        found = counts(self._ledger)
+        metrics.set_jobs(queued=found[JobState.QUEUED], running=found[JobState.RUNNING])
 
     def claimed(self, *, waited_s: float) -> None:
         metrics.job_claimed(waited_s)

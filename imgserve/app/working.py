@@ -79,7 +79,7 @@ def run_worker(settings: Settings, *, workers: int) -> None:
         max_bytes=jobs.job_memory,
         ended=deliveries.ended if deliveries is not None else Untold().ended,
         handlers={KIND: deliveries.handle} if deliveries is not None else None,
-        watch=JobMetrics(),
+        watch=JobMetrics(ledger),
     )
     try:
         runner.run(grace_s=settings.server.stop_timeout)

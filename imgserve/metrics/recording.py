@@ -45,6 +45,7 @@ _SOURCE_TIMES: Final = Labelled(times("source_duration_seconds"))
 _SOURCE_BYTES: Final = Labelled(counter("source_bytes_total"))
 _SOURCE_ERRORS: Final = Labelled(counter("source_errors_total"))
 _PENDING: Final = Labelled(counter("pending_answers_total"))
+_JOBS: Final = Labelled(gauge("jobs"))
 _JOB_WAIT: Final = times("job_wait_seconds")
 _JOB_TIMES: Final = Labelled(times("job_duration_seconds"))
 _JOBS_ENDED: Final = Labelled(counter("jobs_ended_total"))
@@ -232,6 +233,11 @@ class Hits:
 def pending_answered(result: Literal["fallback", "degraded", "waited", "error"]) -> None:
     """Count an image request whose AI steps were not ready."""
     _PENDING[result].inc()
+
+
+def set_jobs(*, queued: int, running: int) -> None:
+    _JOBS["queued"].set(queued)
+    _JOBS["running"].set(running)
 
 
 def job_claimed(waited_s: float) -> None:

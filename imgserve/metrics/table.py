@@ -143,6 +143,12 @@ METRICS: Final[tuple[Metric, ...]] = (
         result="fallback (without the steps), degraded (the same, as the job has failed), waited (ready in time) or"
         " error",
     ),
+    _gauge(
+        "jobs",
+        "AI jobs that have not ended, as a worker counted them last: each sweep, some 5 seconds.",
+        across=Across.LAST,
+        state="queued or running",
+    ),
     _times("job_wait_seconds", "From taking an AI job to the begin of an attempt.", bounds=JOB_TIMES),
     _times(
         "job_duration_seconds",
