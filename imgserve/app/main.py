@@ -85,7 +85,7 @@ def build_app(settings: Settings) -> Starlette:
 def app_of(services: Services, *, end: Callable[[], None] = leave) -> Starlette:
     """Put the parts behind their routes; `end` ends the process when no render thread is left."""
     settings = services.settings
-    prefix = route_prefix(settings)
+    prefix = settings.url.route_prefix
     reader = PlanReader(
         grammar=services.grammar,
         signer=services.signer,
@@ -143,12 +143,6 @@ def _hot_paths(services: Services, policy: EdgePolicy, prefix: str, log: LogHit 
         log=log,
         shown=lambda exchange: visible_path(exchange.raw_path, prefix=prefix, source=exchange.source),
     )
-
-
-def route_prefix(settings: Settings) -> str:
-    """Spell the path prefix with a slash in front and none behind, "" for none."""
-    path = settings.url.path_prefix.strip("/")
-    return f"/{path}" if path else ""
 
 
 def _info(services: Services, reader: PlanReader, admission: Admission, pending: PendingAnswers) -> InfoEndpoint:

@@ -34,9 +34,14 @@ def http_source(settings: Settings, allowed: AllowedSources) -> HttpSource:
         ),
         address_rules(settings),
         allowed=allowed.allows,
-        user_agent=server.user_agent.replace("%current_version", imgserve.__version__),
+        user_agent=user_agent(settings),
         ignore_ssl_verification=settings.security.ignore_ssl_verification,
     )
+
+
+def user_agent(settings: Settings) -> str:
+    """Say who asks, to origins and to receivers of webhooks."""
+    return settings.server.user_agent.replace("%current_version", imgserve.__version__)
 
 
 def address_rules(settings: Settings) -> AddressRules:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import imgserve
 from imgserve.adapters.hooks import HookSender
 from imgserve.app.grammar import build_grammar
 from imgserve.app.services import build_signer
-from imgserve.app.sources import address_rules
+from imgserve.app.sources import address_rules, user_agent
 from imgserve.errors import ConfigError
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import compile_patterns
@@ -28,7 +27,6 @@ def hook_rules(settings: Settings) -> HookRules:
 
 def build_deliveries(settings: Settings, schedule: Schedule) -> Deliveries:
     """Make what tells of ended jobs, in a worker's process; raises ConfigError."""
-    path = settings.url.path_prefix.strip("/")
     # It makes paths for jobs that a server has let in.
     expansion = Expansion(
         grammar=build_grammar(settings), negotiation=Negotiation(), admit=lambda _plan: None, key=Plan.canonical
@@ -37,10 +35,10 @@ def build_deliveries(settings: Settings, schedule: Schedule) -> Deliveries:
         hooks=HookSender(
             address_rules(settings),
             timeout_s=settings.jobs.webhook_timeout,
-            user_agent=settings.server.user_agent.replace("%current_version", imgserve.__version__),
+            user_agent=user_agent(settings),
         ),
         rules=hook_rules(settings),
         schedule=schedule,
-        facts=JobFacts(expansion=expansion, signer=build_signer(settings), prefix=f"/{path}" if path else ""),
+        facts=JobFacts(expansion=expansion, signer=build_signer(settings), prefix=settings.url.route_prefix),
         attempts=settings.jobs.webhook_attempts,
     )

@@ -36,14 +36,9 @@ def works_on_jobs(settings: Settings) -> bool:
 
 def work_beside() -> None:
     """Work on jobs beside `imgserve serve`, which has checked the settings."""
-    settings = load_without_key()
+    settings = configuration.load(key_needed=False)
     configure_logging(settings)
     run_worker(settings, workers=settings.jobs.queue_workers)
-
-
-def load_without_key() -> Settings:
-    """Read the settings for work that neither serves nor signs; raises ConfigError."""
-    return configuration.load({**os.environ, f"{configuration.PREFIX}ALLOW_UNSIGNED": "true"})
 
 
 def build_maker() -> Maker:
@@ -54,7 +49,7 @@ def build_maker() -> Maker:
     # Late, as the process that spawns them does without pictures and models: it takes 40 MB less.
     from imgserve.app.making import JobMaker
 
-    settings = load_without_key()
+    settings = configuration.load(key_needed=False)
     configure_logging(settings)
     return JobMaker(settings)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from multiprocessing.context import SpawnProcess
 from typing import Final
 
-from imgserve.cli.lifeline import end_with
+from imgserve.lifeline import end_with
 
 logger = logging.getLogger("imgserve")
 

@@ -22,9 +22,8 @@ def settings_or_exit(*, key_needed: bool = True) -> Settings:
 
     Commands that neither serve nor sign do without a key.
     """
-    environ = os.environ if key_needed else {**os.environ, f"{PREFIX}ALLOW_UNSIGNED": "true"}
     try:
-        settings = load(environ)
+        settings = load(key_needed=key_needed)
     except ConfigError as wrong:
         refuse(wrong.problems)
     for warning in settings.warnings:

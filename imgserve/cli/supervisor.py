@@ -20,7 +20,7 @@ from uvicorn.supervisors.multiprocess import Process
 from imgserve.app.exits import EXIT_CONFIG as SETTINGS_ARE_WRONG
 from imgserve.cli.beside import Beside
 from imgserve.cli.environment import EXIT_CONFIG
-from imgserve.cli.lifeline import end_with
+from imgserve.lifeline import end_with
 
 logger = logging.getLogger("imgserve")
 

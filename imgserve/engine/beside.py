@@ -11,7 +11,6 @@ import contextlib
 import multiprocessing
 import os
 import signal
-import threading
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from multiprocessing.connection import Connection
@@ -24,6 +23,7 @@ from imgserve.engine.libvips import configure_libvips
 from imgserve.engine.sharing import Variant
 from imgserve.engine.variants import Outcome, render_variants
 from imgserve.errors import RenderTimeout, Unavailable
+from imgserve.lifeline import watch_parent
 
 #: The kernel gives such a process a tenth of what one that is not nice gets.
 _NICE: Final = 10
@@ -115,7 +115,7 @@ def _work(line: Connection, step_back: Callable[[], None]) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     # Before stepping back, which holds for this thread and those that it starts: looking does not wait for an idle CPU.
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    watch_parent(lambda: os._exit(0))
     step_back()
     configure_libvips()
     while True:
@@ -125,14 +125,3 @@ def _work(line: Connection, step_back: Callable[[], None]) -> None:
                 line.send(outcome)
         except (EOFError, ConnectionError):
             return
-
-
-def _end_with_parent() -> None:
-    """End in the middle of a render too: a line that is closed is seen between sources only.
-
-    Not with PR_SET_PDEATHSIG, which is sent when the thread ends that started this process.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(0)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
+from collections.abc import Iterator
 
 import pyvips
 
-from imgserve.errors import RenderTimeout
+from imgserve.errors import ImageRefused, RenderTimeout
 
 
 class Deadline:
@@ -56,3 +58,16 @@ class Deadline:
         """Forget the pictures, so that their memory goes when the render ends."""
         with self._lock:
             self._images.clear()
+
+
+@contextlib.contextmanager
+def decoding(deadline: Deadline) -> Iterator[None]:
+    """Turn what libvips raises over a source into ImageRefused or RenderTimeout; at the end its pictures are let go."""
+    try:
+        yield
+    except pyvips.Error as error:
+        if deadline.over:
+            raise deadline.error() from error
+        raise ImageRefused("The source is broken, or holds something that cannot be decoded.") from error
+    finally:
+        deadline.release()

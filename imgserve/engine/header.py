@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import pyvips
-
 from imgserve.engine import tags
-from imgserve.engine.deadline import Deadline
+from imgserve.engine.deadline import Deadline, decoding
 from imgserve.engine.formats import FORMATS
 from imgserve.engine.intent import EngineConfig, Intent, Limits
 from imgserve.engine.load import Opened, check_size, open_source, upright_size
-from imgserve.errors import ImageRefused
 
 _ORIENTATIONS = range(1, 9)
 
@@ -23,19 +20,13 @@ def open_header(data: bytes, *, limits: Limits, config: EngineConfig, deadline: 
 
     Raises UnsupportedImage, ImageRefused (also for what the block finds broken) and RenderTimeout.
     """
-    try:
+    with decoding(deadline):
         deadline.check()
         # Not the operator's defaults: with a thumbnail in the picture's place, all that is told would be of that.
         opened = open_source(data, intent=Intent(limits=limits), config=config, deadline=deadline)
         if not FORMATS[opened.format].vector:
             check_size(*size_of(opened), pages=1, limits=limits)
         yield opened
-    except pyvips.Error as error:
-        if deadline.over:
-            raise deadline.error() from error
-        raise ImageRefused("The source is broken, or holds something that cannot be decoded.") from error
-    finally:
-        deadline.release()
 
 
 def size_of(opened: Opened) -> tuple[int, int]:

@@ -15,7 +15,7 @@ import pyvips
 from imgserve import metrics
 from imgserve.engine import animation, colour, geometry, metadata, output, svg, tags
 from imgserve.engine import load as loading
-from imgserve.engine.deadline import Deadline
+from imgserve.engine.deadline import Deadline, decoding
 from imgserve.engine.encode import encode
 from imgserve.engine.filtering import run_filters
 from imgserve.engine.formats import FORMATS
@@ -23,7 +23,6 @@ from imgserve.engine.frame import Frame, Transform
 from imgserve.engine.intent import EngineConfig, Intent
 from imgserve.engine.layout import solve
 from imgserve.engine.placement import Placement
-from imgserve.errors import ImageRefused
 from imgserve.ports.models import Reading, Task
 from imgserve.spec.op import Pages, Stage
 
@@ -96,15 +95,11 @@ def render(
     """
     spent: Spent = {}
     try:
-        return _render(
-            source, spent, intent=intent, transforms=transforms, config=config, deadline=deadline, readings=readings
-        )
-    except pyvips.Error as error:
-        if deadline.over:
-            raise deadline.error() from error
-        raise ImageRefused("The source is broken, or holds something that cannot be decoded.") from error
+        with decoding(deadline):
+            return _render(
+                source, spent, intent=intent, transforms=transforms, config=config, deadline=deadline, readings=readings
+            )
     finally:
-        deadline.release()
         metrics.rendered(spent)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pyvips
 
-from imgserve.engine.deadline import Deadline
+from imgserve.engine.deadline import Deadline, decoding
 from imgserve.engine.intent import EngineConfig, Intent, Limits
 from imgserve.engine.load import open_source
 from imgserve.engine.pipeline import first_frame, run_stages
@@ -39,19 +39,13 @@ def open_upright(source: bytes, *, limits: Limits, config: EngineConfig, deadlin
     )
     # PNG holds whatever there may be, transparency too; nothing is encoded.
     intent = Intent(format="png", strip_metadata=False, limits=limits)
-    try:
+    with decoding(deadline):
         opened = open_source(source, intent=intent, config=config, deadline=deadline)
         frame, _ = first_frame(source, opened, intent=intent, config=config, deadline=deadline)
         image = run_stages(frame, [], {}).image
         if image.interpretation != "srgb":
             image = image.colourspace("srgb")
         return Upright(image.copy_memory(), opened.format)
-    except pyvips.Error as error:
-        if deadline.over:
-            raise deadline.error() from error
-        raise ImageRefused("The source is broken, or holds something that cannot be decoded.") from error
-    finally:
-        deadline.release()
 
 
 class PictureOf:

@@ -82,7 +82,9 @@ class Renderer(Fetching):
 
     def key(self, plan: Plan) -> str:
         """Name the plan's result; raises ProviderUnavailable for AI steps that nobody does here."""
-        needs = self.needs(plan)
+        return self._key(plan, self.needs(plan))
+
+    def _key(self, plan: Plan, needs: tuple[Need, ...]) -> str:
         return key_of(plan, epoch=self.epoch, of=self.modelled.keys(needs) if needs and self.modelled else ())
 
     def needs(self, plan: Plan) -> tuple[Need, ...]:
@@ -91,13 +93,14 @@ class Renderer(Fetching):
 
     async def answer(self, plan: Plan, condition: Condition, *, ends_at: float) -> Made | Unchanged:
         """Give the picture of a plan, or find that the client has it; `ends_at` is on the clock of `time.monotonic`."""
+        needs = self.needs(plan)
         job = Job(
             plan=plan,
-            key=self.key(plan),
+            key=self._key(plan, needs),
             labels=labels_of(plan),
             ends_at=ends_at,
             mark=await self.results.now(),
-            needs=self.needs(plan),
+            needs=needs,
         )
         kept = await self.results.find(job)
         if kept is not None and (found := await self._kept_answer(job, kept)) is not None:

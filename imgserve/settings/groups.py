@@ -52,6 +52,12 @@ class Url:
     path_prefix: str = text(default="", doc="a path before all routes")
     max_options: int = integer(default=100, min=1, doc="options a URL may have, those of its presets included")
 
+    @property
+    def route_prefix(self) -> str:
+        """`path_prefix` with a slash in front and none behind, "" for none."""
+        path = self.path_prefix.strip("/")
+        return f"/{path}" if path else ""
+
 
 @group
 class Server:

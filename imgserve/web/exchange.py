@@ -124,13 +124,14 @@ class Exchange:
 
     async def start(self, status: int, headers: Headers) -> None:
         """Send the status line and the headers; raises ValueError on a header that would not stay one (a bug)."""
-        # What an answer says itself replaces what all say: browsers keep to every policy that they are given.
-        own = {name.encode("latin-1") for name, _ in headers}
-        encoded = [one for one in self._always if one[0] not in own]
+        own = []
         for name, value in headers:
             if _CONTROL.search(value):
                 raise ValueError(f"control character in the response header {name}")
-            encoded.append((name.encode("latin-1"), value.encode("latin-1")))
+            own.append((name.encode("latin-1"), value.encode("latin-1")))
+        # What an answer says itself replaces what all say: browsers keep to every policy that they are given.
+        said = {name for name, _ in own}
+        encoded = [*(one for one in self._always if one[0] not in said), *own]
         self.status = status
         await self._send({"type": "http.response.start", "status": status, "headers": encoded})
 

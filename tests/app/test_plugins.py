@@ -30,11 +30,11 @@ import httpx, pyvips
 from imgserve.app.main import app_of
 from imgserve.app.making import JobMaker
 from imgserve.app.services import build_services
-from imgserve.app.working import load_without_key
+from imgserve import settings as configuration
 from imgserve.plan.needs import needs_of
 from imgserve.ports.jobs import JobOrder
 
-settings = load_without_key()
+settings = configuration.load(key_needed=False)
 services = build_services(settings)
 told = []
 

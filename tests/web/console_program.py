@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from imgserve.app.main import app_of, route_prefix
+from imgserve.app.main import app_of
 from imgserve.app.services import Services, build_services
 from imgserve.plan.url import parse
 from imgserve.ports.jobs import Job, JobError, JobOrder, JobState
@@ -100,7 +100,7 @@ class Program:
         )
         await self.services.artefacts.keep(need, artefact, since=await self.services.artefacts.mark())
         signature = self.services.signer.sign(path)
-        return JSONResponse({"path": f"{route_prefix(self.services.settings)}/{signature}{path}"})
+        return JSONResponse({"path": f"{self.services.settings.url.route_prefix}/{signature}{path}"})
 
     async def broken(self, request: Request) -> JSONResponse:
         """Break the queue, or mend it."""

@@ -69,19 +69,3 @@ def open_ledger(*, redis_url: str, file: Path, max_attempts: int, lease_s: float
     """
     limits = Limits(max_attempts=max_attempts, lease_s=lease_s, ttl_s=ttl_s, max_jobs=max_jobs)
     return Ledger(open_storage(redis_url=redis_url, file=file), limits)
-
-
-def open_queue(
-    *, redis_url: str, file: Path, max_attempts: int, lease_s: float, ttl_s: int, max_jobs: int
-) -> HueyQueue:
-    """Open the queue as `open_ledger` does; cheap, and never fails for a server that is down."""
-    return HueyQueue(
-        open_ledger(
-            redis_url=redis_url,
-            file=file,
-            max_attempts=max_attempts,
-            lease_s=lease_s,
-            ttl_s=ttl_s,
-            max_jobs=max_jobs,
-        )
-    )

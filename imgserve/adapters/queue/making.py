@@ -6,10 +6,8 @@ It knows nothing of the queue. What it imports it pays for at each start, so thi
 from __future__ import annotations
 
 import contextlib
-import multiprocessing
 import os
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping
@@ -18,6 +16,7 @@ from multiprocessing.connection import Connection
 from typing import Final, Protocol
 
 from imgserve.errors import ImgserveError, LoadError, ProviderUnavailable, SourceTimeout, SourceUnreachable
+from imgserve.lifeline import watch_parent
 from imgserve.ports.jobs import JobOrder
 
 #: The kernel gives such a process a tenth of what one that is not nice gets: requests come first.
@@ -80,7 +79,7 @@ def child_target(line: Connection, build: Callable[[], Maker]) -> None:
     os.setpgid(0, 0)
     for number in (signal.SIGINT, signal.SIGHUP):  # they go to the whole terminal; the parent says when to end
         signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, name="parent-watch", daemon=True).start()
+    watch_parent(lambda: os.killpg(0, signal.SIGKILL))
     with contextlib.suppress(OSError):
         os.nice(NICE)
     maker: Maker | None = None
@@ -116,14 +115,3 @@ def _reporting(line: Connection) -> Report:
         line.send(Progress(task=task, share=min(1.0, max(0.0, share))))
 
     return report
-
-
-def _end_with_parent() -> None:
-    """End in the middle of a job too: a line that is closed is seen between jobs only.
-
-    Not with PR_SET_PDEATHSIG, which is sent when the thread ends that started this process.
-    """
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os.killpg(0, signal.SIGKILL)

@@ -12,7 +12,7 @@ import pytest
 
 from imgserve.adapters.queue import storage
 from imgserve.adapters.queue.claims import Claim, claim, finish
-from imgserve.adapters.queue.client import HueyQueue, open_queue
+from imgserve.adapters.queue.client import HueyQueue, open_ledger
 from imgserve.errors import BadOption, QueueFull
 from imgserve.ports.jobs import JobError, JobState, QueueError
 from tests.adapters.queue.conftest import Place
@@ -21,8 +21,10 @@ from tests.adapters.redis_server import RedisServer
 
 
 def opened(place: Place, *, max_jobs: int = 100) -> HueyQueue:
-    return open_queue(
-        redis_url=place.redis_url, file=place.file, max_attempts=3, lease_s=5, ttl_s=3600, max_jobs=max_jobs
+    return HueyQueue(
+        open_ledger(
+            redis_url=place.redis_url, file=place.file, max_attempts=3, lease_s=5, ttl_s=3600, max_jobs=max_jobs
+        )
     )
 
 
@@ -245,7 +247,9 @@ async def test_a_new_window_begins_from_none(queue: HueyQueue) -> None:
 async def test_opening_touches_nothing(tmp_path: Path) -> None:
     threads = threading.active_count()
     for url in ("", "redis://127.0.0.1:1/0"):
-        open_queue(redis_url=url, file=tmp_path / "no" / "such", max_attempts=1, lease_s=1, ttl_s=60, max_jobs=1)
+        HueyQueue(
+            open_ledger(redis_url=url, file=tmp_path / "no" / "such", max_attempts=1, lease_s=1, ttl_s=60, max_jobs=1)
+        )
     assert not (tmp_path / "no").exists()
     assert threading.active_count() == threads
 
@@ -253,7 +257,7 @@ async def test_opening_touches_nothing(tmp_path: Path) -> None:
 async def test_a_redis_that_is_down_is_named_without_its_password(redis_server: RedisServer, tmp_path: Path) -> None:
     redis_server.stop()
     url = f"redis://user:secret@127.0.0.1:{redis_server.port}/3"
-    queue = open_queue(redis_url=url, file=tmp_path, max_attempts=1, lease_s=1, ttl_s=60, max_jobs=1)
+    queue = HueyQueue(open_ledger(redis_url=url, file=tmp_path, max_attempts=1, lease_s=1, ttl_s=60, max_jobs=1))
     with pytest.raises(QueueError, match=f"127.0.0.1:{redis_server.port}") as failed:
         await queue.submit([order("a")])
     assert "secret" not in str(failed.value)
@@ -295,7 +299,7 @@ async def test_a_redis_that_hangs_is_left_alone_after_the_first_question(
 async def test_a_file_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     file = tmp_path / "jobs"
     file.write_text("This is not a database, and it is long enough to be seen as something else. " * 20)
-    queue = open_queue(redis_url="", file=file, max_attempts=1, lease_s=1, ttl_s=60, max_jobs=1)
+    queue = HueyQueue(open_ledger(redis_url="", file=file, max_attempts=1, lease_s=1, ttl_s=60, max_jobs=1))
     with pytest.raises(QueueError, match=str(file)):
         await queue.submit([order("a")])
     await queue.close()
