@@ -16,7 +16,7 @@ from imgserve.cli.presets import options_text
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.presets import load_toml
 from imgserve.settings import DROPPED, FALLBACK_PREFIX, rows
-from imgserve.spec.describe import options_markdown, presets_schema, settings_markdown
+from imgserve.spec.describe import options_markdown, options_schema, presets_schema, settings_markdown
 
 _MADE: Final = "<!-- Made by `scripts/docs` from the code: change it there, not here. -->\n\n"
 
@@ -121,12 +121,17 @@ def presets_schema_page() -> str:
     return json.dumps(presets_schema(CATALOG), indent=2) + "\n"
 
 
+def options_schema_page() -> str:
+    return json.dumps(options_schema(CATALOG), indent=2) + "\n"
+
+
 PAGES: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("options.md", options_page),
     ("settings.md", settings_page),
     ("presets.md", presets_page),
     ("metrics.md", metrics_page),
     ("presets.schema.json", presets_schema_page),
+    ("options.schema.json", options_schema_page),
 )
 
 

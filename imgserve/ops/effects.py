@@ -33,6 +33,8 @@ MAX_RADIUS: Final = "max"
 class RadiusKind(Kind):
     """A radius in pixels, or the word for the largest that the picture has room for."""
 
+    word = "number"
+
     @property
     def expected(self) -> str:
         return f"a radius in pixels of 0 or more, or {MAX_RADIUS}"

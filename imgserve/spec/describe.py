@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from imgserve.spec.kinds import Schema
+from imgserve.spec.kinds import Choice, Schema
 from imgserve.spec.op import Catalog, Op, OpSpec, Pages
 from imgserve.spec.params import Param
-from imgserve.spec.shapes import Pairs
+from imgserve.spec.shapes import Many, Pairs
 
 #: Heading, variable and declaration of one setting.
 SettingRow = tuple[str, str, Param]
@@ -129,6 +129,54 @@ def presets_schema(catalog: Catalog) -> Schema:
         "minProperties": 2,
         "additionalProperties": False,
     }
+
+
+def options_schema(catalog: Catalog, *, title: str = "imgserve options") -> Schema:
+    """Give the JSON Schema of options by their long names, in the catalog's order, for programs that write URLs or show
+    controls.
+
+    What JSON Schema has no word for stands under `x-` keys: of an option its other names, stage and example; of an
+    argument how it becomes pieces of a URL (`x-argument`).
+    """
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        "type": "object",
+        "properties": {cls.spec.name: _described(cls) for cls in catalog.ops},
+        "additionalProperties": False,
+    }
+
+
+def _described(cls: type[Op]) -> Schema:
+    spec, table = cls.spec, option_schema(cls)
+    first, *others = spec.params.values()
+    short = [first.kind.schema()] if not any(param.required for param in others) else []
+    for name, param in spec.params.items():
+        table["properties"][name]["x-argument"] = _argument(param)
+    return {
+        "description": table.pop("description"),
+        "anyOf": [table, *short],
+        "x-aliases": list(spec.aliases),
+        "x-stage": spec.stage.value,
+        "x-example": spec.example,
+        "x-own": spec.own,
+        "x-guarded": spec.guarded,
+    }
+
+
+def _argument(param: Param) -> Schema:
+    """Tell the kind, the pieces of the default (none = it keeps what was set before), and how spellings are unified."""
+    kind = param.kind
+    out: Schema = {"kind": kind.word, "span": kind.span}
+    if not param.required and param.default is not None:
+        out["default"] = kind.format(kind.check(param.default))
+    if isinstance(kind, Many | Pairs):
+        item = kind.item if isinstance(kind, Many) else kind.values
+        out["item"] = item.word
+    words = kind.names if isinstance(kind, Pairs) else kind.item if isinstance(kind, Many) else kind
+    if isinstance(words, Choice):
+        out["spellings"] = {spelling: word for spelling, word in words.choices.items() if spelling != word}
+    return out
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 #: Larger numbers mean nothing for images and overflow 32-bit arithmetic in decoders.
 MAX_INTEGER: Final = 2**31 - 1
@@ -42,6 +42,8 @@ class BadArgument(ValueError):
 class Kind:
     """One kind of argument; subclasses are small frozen dataclasses whose fields are its bounds."""
 
+    #: What programs that write URLs call it.
+    word: ClassVar[str]
     #: How many pieces it takes at most; None = all that are left.
     span: int | None = 1
 
@@ -80,6 +82,7 @@ def _bounds(low: float | None, high: float | None) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Integer(Kind):
+    word = "integer"
     low: int | None = None
     high: int | None = None
     multiple_of: int = 1
@@ -121,6 +124,7 @@ class Integer(Kind):
 
 @dataclasses.dataclass(frozen=True)
 class Number(Kind):
+    word = "number"
     low: float | None = None
     high: float | None = None
     #: The lower bound itself is refused (a zoom of 0 means nothing).
@@ -171,6 +175,8 @@ def number_text(value: float) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class Flag(Kind):
+    word = "flag"
+
     @property
     def expected(self) -> str:
         return "a flag: 1, t or true for yes; 0, f or false for no"
@@ -198,6 +204,7 @@ class Flag(Kind):
 class Choice(Kind):
     """One word of a list; `choices` maps every accepted spelling to its canonical word."""
 
+    word = "choice"
     choices: Mapping[str, str]
 
     @property
@@ -221,6 +228,7 @@ class Choice(Kind):
 
 @dataclasses.dataclass(frozen=True)
 class Text(Kind):
+    word = "text"
     max_length: int = 1024
 
     @property

@@ -17,6 +17,7 @@ _HEX_COLOUR = re.compile(r"(?:[0-9a-fA-F]{3}){1,2}")
 class ColourKind(Kind):
     """A colour as 3 or 6 hex digits, or, where it may take three pieces, as R:G:B."""
 
+    word = "colour"
     span: int | None = 1
 
     @property
@@ -72,6 +73,7 @@ _MAX_CLASS_NAME: Final = 64
 class ClassesKind(Kind):
     """Classes of things that models find, in one order; none, as `all`, means every class."""
 
+    word = "classes"
     span: int | None = None
 
     @property
@@ -107,6 +109,7 @@ class GravityKind(Kind):
     Where it is by objects, their classes follow: `obj:class…` or `objw:class:weight…`.
     """
 
+    word = "gravity"
     types: tuple[GravityType, ...] = COMPASS
     span: int | None = 3
 
@@ -198,11 +201,12 @@ class GravityKind(Kind):
     def schema(self) -> Schema:
         plain = [kind.value for kind in self.types if kind not in _OBJECT_TYPES]
         offsets = {"x": {"type": "number"}, "y": {"type": "number"}}
+        text = {"type": "string", "pattern": f"^({'|'.join(self.types)})(:|$)"}
         if GravityType.OBJECTS not in self.types:
-            return _table_schema(plain, offsets)
+            return {"oneOf": [_table_schema(plain, offsets), text]}
         weights = {"type": "object", "additionalProperties": {"type": "number", "minimum": 0}}
         by_classes = {"classes": {"anyOf": [ClassesKind().schema(), weights]}}
-        return {"oneOf": [_table_schema(plain, offsets), _table_schema([*_OBJECT_TYPES], by_classes)]}
+        return {"oneOf": [_table_schema(plain, offsets), _table_schema([*_OBJECT_TYPES], by_classes), text]}
 
 
 def _canonical_objects(kind: GravityType, classes: Sequence[tuple[str, float]]) -> Gravity:
@@ -231,6 +235,7 @@ def _table_schema(types: Sequence[str], properties: Schema) -> Schema:
 class Many(Kind):
     """All the pieces that are left, each of one kind."""
 
+    word = "list"
     item: Kind
     noun: str
     max_items: int = 64
@@ -259,6 +264,7 @@ class Many(Kind):
 class Pairs(Kind):
     """name:value:name:value…, kept as a tuple of pairs; a later value of a name wins."""
 
+    word = "pairs"
     names: Choice
     values: Kind
     span: int | None = None

@@ -8,7 +8,14 @@ from tests.cli.conftest import Invoke
 def test_pages_are_written_and_then_current(invoke: Invoke, tmp_path: Path) -> None:
     assert invoke("docs").exit_code == 0
     written = sorted(path.name for path in (tmp_path / "docs").iterdir())
-    assert written == ["metrics.md", "options.md", "presets.md", "presets.schema.json", "settings.md"]
+    assert written == [
+        "metrics.md",
+        "options.md",
+        "options.schema.json",
+        "presets.md",
+        "presets.schema.json",
+        "settings.md",
+    ]
     assert invoke("docs", "--check").exit_code == 0
 
 

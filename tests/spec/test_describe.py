@@ -3,7 +3,14 @@ from __future__ import annotations
 import pytest
 
 from imgserve.ops.catalog import CATALOG
-from imgserve.spec.describe import option_schema, options_markdown, presets_schema, setting_text, settings_markdown
+from imgserve.spec.describe import (
+    option_schema,
+    options_markdown,
+    options_schema,
+    presets_schema,
+    setting_text,
+    settings_markdown,
+)
 from imgserve.spec.kinds import Choice, Integer
 from imgserve.spec.op import Catalog, Op, Pages, Stage, op
 from imgserve.spec.params import Param, choice, integer, number
@@ -87,3 +94,20 @@ def test_the_first_value_alone_is_enough_only_where_nothing_else_is_required() -
     properties = presets_schema(SMALL)["properties"]
     assert [form["type"] for form in properties["tint"]["anyOf"]] == ["object", "number"]
     assert [form["type"] for form in properties["cap"]["anyOf"]] == ["object", "integer"]
+
+
+def test_the_schema_of_options_says_how_arguments_become_pieces() -> None:
+    known = options_schema(SMALL)["properties"]["tint"]
+    table, short = known["anyOf"]
+    assert short == {"type": "number", "minimum": 0, "maximum": 1}
+    assert (known["x-aliases"], known["x-stage"], known["x-own"], known["x-guarded"]) == (["ti"], "filter", True, False)
+    fields = {name: field["x-argument"] for name, field in table["properties"].items()}
+    assert fields == {
+        "amount": {"kind": "number", "span": 1},
+        "shade": {"kind": "choice", "span": 1, "default": ["red"], "spellings": {}},
+        "size": {"kind": "integer", "span": 1},
+    }
+
+
+def test_the_schema_of_options_lists_them_in_the_order_in_which_urls_are_written() -> None:
+    assert list(options_schema(CATALOG)["properties"]) == [cls.spec.name for cls in CATALOG.ops]
