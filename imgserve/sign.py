@@ -14,12 +14,16 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from imgserve.errors import BadOption
 from imgserve.ops.catalog import CATALOG
+from imgserve.plan.choices import CHOOSE, is_choice
 from imgserve.plan.model import arrange
 from imgserve.plan.presets import Preset, op_from_value
 from imgserve.plan.signing import KeyPair, Signer, key_pairs
-from imgserve.plan.url import Grammar, parse_options, write
-from imgserve.spec.kinds import BadArgument
+from imgserve.plan.url import Grammar, check_choices, parse_options, write
+from imgserve.spec.kinds import BadArgument, number_text
 from imgserve.spec.op import Op
+
+#: What a client may pick: one value, or any whole number between two.
+Value = bool | int | float | str | range | tuple[int, int]
 
 _GRAMMAR = Grammar(catalog=CATALOG, allow_security_options=True)
 
@@ -47,6 +51,7 @@ class UrlSigner:
         *options: str,
         presets: Sequence[str] = (),
         base64: bool = False,
+        choose: Mapping[str, Sequence[Value]] | None = None,
         **named: bool | float | str | Mapping[str, object],
     ) -> str:
         """Give the signed URL of `source` with options.
@@ -56,17 +61,49 @@ class UrlSigner:
         (`resize={"type": "fill", "width": 600}`); they come after `options`. Options win over what `presets` set.
         `base64` hides the source's text from a casual look; it does not encrypt it.
 
+        `choose` leaves options to the client, by name: whoever has the URL may put `?w=750` behind it where 750 is
+        among the values of `w`, the first of which is what the URL gives as it is. Ranges of whole numbers are a
+        `range` or both ends: `choose={"w": [640, 750, 1080], "q": [75, (50, 90)]}`.
+
         One set of options gives one URL, however it was spelled: long names, in the catalog's order. Raises BadOption
         with where, got and expected.
         """
-        ops = [*parse_options(options, _GRAMMAR), *(_named(name, value) for name, value in named.items())]
+        choices = [one for one in options if is_choice(one, ":")]
+        choices += [_choice(name, values) for name, values in (choose or {}).items()]
+        check_choices(choices, _GRAMMAR)
+        ops = [
+            *parse_options([one for one in options if not is_choice(one, ":")], _GRAMMAR),
+            *(_named(name, value) for name, value in named.items()),
+        ]
         plan = arrange(source, _presets_joined(ops, presets), CATALOG)
-        return self.signed(write(plan, separator=self._separator, encode=base64))
+        separator = self._separator
+        choices = [one.replace(":", separator) for one in choices]
+        return self.signed(write(plan, separator=separator, encode=base64, choices=choices))
 
     def signed(self, path: str) -> str:
         """Give the URL of a path that is written already (`/width:300/plain/https://…`), unchecked."""
         path = "/" + path.lstrip("/")
         return f"{self._base_url}/{self._signer.sign(path)}{path}"
+
+
+def _choice(name: str, values: Sequence[Value]) -> str:
+    return ":".join([CHOOSE, name, *map(_value, values)])
+
+
+def _value(value: Value) -> str:
+    """Print one value of a choice as a URL has it."""
+    if isinstance(value, range):
+        if value.step != 1 or len(value) < 2:
+            raise BadOption(
+                f"{value} cannot be chosen from.",
+                where=CHOOSE,
+                got=str(value),
+                expected="a range of step 1, two at least",
+            )
+        return f"{value[0]}-{value[-1]}"
+    if isinstance(value, tuple):
+        return f"{value[0]}-{value[1]}"
+    return value if isinstance(value, str) else number_text(float(value))
 
 
 def _named(name: str, value: object) -> Op:

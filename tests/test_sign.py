@@ -85,3 +85,49 @@ def test_a_wrong_option_is_refused_with_where_it_is(
         signer.url(SOURCE, *options, **named)
     assert caught.value.where == where
     assert caught.value.expected
+
+
+def test_choices_are_written_behind_the_options_and_those_of_presets_before() -> None:
+    url = signer.url(
+        SOURCE,
+        "h:100",
+        presets=["grid"],
+        choose={"w": [640, 750], "q": [75, (50, 90)], "pr": ["a", "b"], "dpr": [1, 1.5]},
+    )
+    assert "/choose:pr:a:b/preset:grid/height:100/choose:w:640:750/choose:q:75:50-90/choose:dpr:1:1.5/plain/" in url
+
+
+def test_a_choice_may_be_given_as_it_is_written_in_a_url() -> None:
+    assert signer.url(SOURCE, "choose:w:640:750", width=5) == signer.url(SOURCE, "w:5", choose={"w": [640, 750]})
+
+
+def test_what_is_left_to_choose_is_read_by_the_server() -> None:
+    url = signer.url(SOURCE, choose={"w": [640, range(700, 801)]})
+    signature, path = split_signature(url.encode())
+    Signer(pairs=key_pairs([KEY], [SALT])).verify(signature, "/" + path)
+    plan = parse(path, Grammar(catalog=CATALOG), query="w=777")
+    assert [one.text() for one in plan.ops] == ["width:777"]
+
+
+@pytest.mark.parametrize(
+    ("choose", "message"),
+    [
+        ({"w": []}, "has 0 values"),
+        ({"w": [1.5]}, "expected an integer"),
+        ({"w": ["a b"]}, "cannot be a value"),
+        ({"w": [range(1, 9, 2)]}, "range of step 1"),
+        ({"w": [range(5, 6)]}, "range of step 1"),
+        ({"w": [(9, 5)]}, "range 9-5 is empty"),
+        ({"nope": [1]}, "no option called 'nope'"),
+        ({"w": [1], "width": [2]}, "chosen twice"),
+    ],
+)
+def test_a_bad_choice_is_told_while_the_url_is_made(choose: Any, message: str) -> None:
+    with pytest.raises(BadOption) as caught:
+        signer.url(SOURCE, choose=choose)
+    assert message in caught.value.message + str(caught.value.expected)
+
+
+def test_choices_take_another_separator_too() -> None:
+    other = UrlSigner(KEY, SALT, arguments_separator=",")
+    assert "/width,5/choose,w,640,750/plain/" in other.url(SOURCE, width=5, choose={"w": [640, 750]})

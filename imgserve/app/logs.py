@@ -29,6 +29,12 @@ _PLAIN_ROUTES: Final = (".well-known", "v1")
 _BASE64: Final = re.compile(r"(?:/[A-Za-z0-9_=-]+)+(?:\.[A-Za-z0-9]+)?$")
 
 
+def visible_target(exchange: Exchange, *, prefix: str = "") -> str:
+    """Print what a request asked for: its path, and what its query picked."""
+    path = visible_path(exchange.raw_path, prefix=prefix, source=exchange.source)
+    return f"{path}?{exchange.picked}" if exchange.picked else path
+
+
 def visible_path(raw_path: bytes, *, prefix: str = "", source: str = "") -> str:
     """Print a request path for the log: no signature (a trusted one opens every door), no passwords, no queries.
 
@@ -74,7 +80,7 @@ def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogAnswer | None
     if fast is not None and exchange.counted and status < _FIRST_CLIENT_ERROR and not exchange.detail:
         fast(
             Hit(
-                visible_path(exchange.raw_path, prefix=prefix, source=exchange.source),
+                visible_target(exchange, prefix=prefix),
                 status,
                 exchange.sent_bytes,
                 time.monotonic() - exchange.started,
@@ -93,7 +99,7 @@ def log_exchange(exchange: Exchange, *, prefix: str = "", fast: LogAnswer | None
         level = logging.DEBUG
     if not access.isEnabledFor(level):
         return
-    path = visible_path(exchange.raw_path, prefix=prefix, source=exchange.source)
+    path = visible_target(exchange, prefix=prefix)
     facts: dict[str, Any] = {
         "request_id": exchange.request_id,
         "method": exchange.method,

@@ -24,7 +24,7 @@ from imgserve.app.exits import EXIT_CONFIG
 from imgserve.app.hit_log import hit_log
 from imgserve.app.late import LateRoutes
 from imgserve.app.log_format import configure_logging, log_problems
-from imgserve.app.logs import log_exchange, visible_path
+from imgserve.app.logs import log_exchange, visible_target
 from imgserve.app.measuring import measuring
 from imgserve.app.recycle import leave, recycle_when_stuck
 from imgserve.app.services import Services, build_services
@@ -141,7 +141,7 @@ def _hot_paths(services: Services, policy: EdgePolicy, prefix: str, log: LogHit 
         changed=caches.purges.changed,
         always=policy.headers(),
         log=log,
-        shown=lambda exchange: visible_path(exchange.raw_path, prefix=prefix, source=exchange.source),
+        shown=functools.partial(visible_target, prefix=prefix),
     )
 
 
@@ -201,7 +201,8 @@ def _late(services: Services, reader: PlanReader, prefix: str) -> list[BaseRoute
         return api_routes(services, reader, prefix)
 
     late = LateRoutes(make)
-    return [Route(prefix + path, late) for path in ("/v1", "/v1/{rest:path}", "/console", "/console/{rest:path}")]
+    firsts = ("/v1", "/console", "/playground")
+    return [Route(f"{prefix}{first}{rest}", late) for first in firsts for rest in ("", "/{rest:path}")]
 
 
 @contextlib.asynccontextmanager

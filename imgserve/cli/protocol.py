@@ -111,7 +111,7 @@ class BoundedProtocol(HttpToolsProtocol):
             or self.flow.write_paused  # the client does not read what it got before: that needs a deadline
         ):
             return False
-        found = hot.answer(self.url.partition(b"?")[0], self.headers, self.client[0] if self.client else "")
+        found = hot.answer(self.url, self.headers, self.client[0] if self.client else "")
         if found is None:
             return False
         head, body = found

@@ -29,6 +29,8 @@ class Plan:
     #: Names of the presets that it was made with, those inside of presets too; they decide nothing any more, and are
     #: what a purge finds results by.
     presets: tuple[str, ...] = field(default=(), compare=False)
+    #: What of the query picked among the URL's choices (`w=750&q=75`, in the order of the URL), None = it has none.
+    picked: str | None = field(default=None, compare=False)
     #: These very options and their text: printed once for all plans that share them.
     printed: tuple[tuple[Op, ...], str] | None = field(default=None, compare=False, repr=False)
 

@@ -13,10 +13,11 @@ import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Generic, TypeVar
 from urllib.parse import quote, unquote_to_bytes
 
 from imgserve.errors import BadOption, BadRequest, NotFound, OptionForbidden
+from imgserve.plan.choices import CHOOSE, Choices, is_choice, read_choices
 from imgserve.plan.model import Plan, arrange
 from imgserve.plan.presets import Preset, Presets, expand_presets, presets_used
 from imgserve.spec.kinds import BadArgument
@@ -39,18 +40,22 @@ _NO_HOST: Final = ("local", "upload")
 PLAIN_SAFE: Final = "/:!$&'()*+,;=~"
 
 
-class Recipes:
-    """Options that were read lately, by their text: of a page's pictures, most share theirs."""
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Lately(Generic[K, V]):
+    """What options that were read lately mean, by their text: of a page's pictures, most share theirs."""
 
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
-        self._known: OrderedDict[tuple[str, str], Plan] = OrderedDict()
+        self._known: OrderedDict[K, V] = OrderedDict()
 
-    def get(self, given: tuple[str, str]) -> Plan | None:
+    def get(self, given: K) -> V | None:
         return self._known.get(given)
 
-    def put(self, given: tuple[str, str], recipe: Plan) -> None:
-        self._known[given] = recipe
+    def put(self, given: K, meaning: V) -> None:
+        self._known[given] = meaning
         if len(self._known) > self._limit:
             self._known.popitem(last=False)
 
@@ -74,8 +79,9 @@ class Grammar:
     allow_security_options: bool = False
     max_options: int = 100
     max_path_length: int = 16_384
-    #: Not an argument: a copy with other permissions must not know what this one was allowed to read.
-    recipes: Recipes = field(init=False, default_factory=Recipes, compare=False, repr=False)
+    #: Not arguments: a copy with other permissions must not know what this one was allowed to read.
+    recipes: Lately[tuple[str, str], Plan] = field(init=False, default_factory=Lately, compare=False, repr=False)
+    choices: Lately[str, Choices] = field(init=False, default_factory=Lately, compare=False, repr=False)
 
 
 def split_signature(raw_path: bytes, *, prefix: str = "") -> tuple[str, str]:
@@ -113,8 +119,8 @@ def repair(path: str) -> str:
     return f"{options}/{PLAIN}/{source}".removeprefix("/")
 
 
-def parse(path: str, grammar: Grammar, *, hints: Sequence[Op] = ()) -> Plan:
-    """Read a repaired path (without signature) as a Plan.
+def parse(path: str, grammar: Grammar, *, hints: Sequence[Op] = (), query: str = "") -> Plan:
+    """Read a repaired path (without signature) as a Plan; `query`, as it was sent, picks among its choices.
 
     `hints` are options that the request's headers ask for; every option of the URL and the preset `default` come after
     them and win. Raises BadRequest, BadOption, OptionForbidden.
@@ -123,19 +129,49 @@ def parse(path: str, grammar: Grammar, *, hints: Sequence[Op] = ()) -> Plan:
         raise BadRequest(f"The URL is too long: at most {grammar.max_path_length} characters are read.", where="path")
     segments = path.split("/")
     count = _options_count(segments, grammar)
+    options, picked = segments[:count], None
+    if CHOOSE in path and not grammar.only_presets:
+        options, picked = _chosen(options, query, grammar)
     try:
         source, extension = _parse_source(segments[count:], grammar)
     except BadRequest:
         # What is wrong with an option comes first in the URL, and often is what makes the source wrong.
-        _recipe(segments[:count], "", grammar, hints=hints)
+        _recipe(options, "", grammar, hints=hints)
         raise
-    given = "/".join(segments[:count]), extension
+    given = "/".join(options), extension
     recipe = grammar.recipes.get(given) if not hints else None
     if recipe is None:
-        recipe = _recipe(segments[:count], extension, grammar, hints=hints)
+        recipe = _recipe(options, extension, grammar, hints=hints)
         if not hints:
             grammar.recipes.put(given, recipe)
-    return replace(recipe, source=_resolve(source, grammar))
+    return replace(recipe, source=_resolve(source, grammar), picked=picked)
+
+
+def _chosen(segments: list[str], query: str, grammar: Grammar) -> tuple[list[str], str | None]:
+    """Put what the query picks in the place of choices; None = there are none in these options."""
+    if not any(is_choice(segment, grammar.separator) for segment in segments):
+        return segments, None
+    given = "/".join(segments)
+    choices = grammar.choices.get(given)
+    if choices is None:
+        choices = check_choices(segments, grammar, expand=True)
+        grammar.choices.put(given, choices)
+    return choices.pick(query, grammar.separator)
+
+
+def check_choices(segments: Sequence[str], grammar: Grammar, *, expand: bool = False) -> Choices:
+    """Read options with choices among them, each of whose values is one that the URL could have itself.
+
+    `expand` makes sure that presets among them exist, which only a server knows.
+    """
+
+    def check(name: str, value: str) -> None:
+        ops = parse_options([f"{name}{grammar.separator}{value}"], grammar)
+        if expand:
+            _expanded(ops, grammar)
+
+    _permit(CHOOSE, grammar)
+    return read_choices(segments, grammar.separator, catalog=grammar.catalog, check=check)
 
 
 def _options_count(segments: Sequence[str], grammar: Grammar) -> int:
@@ -172,12 +208,7 @@ def parse_options(segments: Sequence[str], grammar: Grammar) -> list[Op]:
 
 def _permitted_option(segment: str, grammar: Grammar) -> Op:
     name, *pieces = segment.split(grammar.separator)
-    if grammar.allowed_options is not None and name not in grammar.allowed_options:
-        raise OptionForbidden(
-            f"The option {name!r} is not permitted on this server.",
-            where=name,
-            expected=f"one of {', '.join(sorted(grammar.allowed_options))}",
-        )
+    _permit(name, grammar)
     one = _parse_option(name, pieces, name, grammar.catalog)
     if one.spec.guarded and not grammar.allow_security_options:
         raise OptionForbidden(
@@ -186,6 +217,15 @@ def _permitted_option(segment: str, grammar: Grammar) -> Op:
             where=name,
         )
     return one
+
+
+def _permit(name: str, grammar: Grammar) -> None:
+    if grammar.allowed_options is not None and name not in grammar.allowed_options:
+        raise OptionForbidden(
+            f"The option {name!r} is not permitted on this server.",
+            where=name,
+            expected=f"one of {', '.join(sorted(grammar.allowed_options))}",
+        )
 
 
 def _parse_option(name: str, pieces: Sequence[str], where: str, catalog: Catalog) -> Op:
@@ -320,12 +360,18 @@ def compile_replacement(pattern: str, replacement: str) -> tuple[re.Pattern[str]
     return re.compile(expression), re.sub(r"\$\{([0-9]{1,2})\}", r"\\g<\1>", literal)
 
 
-def write(plan: Plan, *, separator: str = ":", encode: bool = False) -> str:
+def write(plan: Plan, *, separator: str = ":", encode: bool = False, choices: Sequence[str] = ()) -> str:
     """Print a Plan as the path to sign (from its leading "/"), with a plain or (`encode`) base64 source.
 
-    Raises BadOption when an argument cannot stand in a URL segment.
+    `choices` are `choose` segments: presets to choose from go before the options, which win over what presets set, and
+    all others behind. Raises BadOption when an argument cannot stand in a URL segment.
     """
-    segments = [_segment(one, separator) for one in (*plan.ops, *plan.delivery)]
+    presets = [one for one in choices if one.split(separator)[1] in Preset.spec.names]
+    segments = [
+        *presets,
+        *(_segment(one, separator) for one in (*plan.ops, *plan.delivery)),
+        *(one for one in choices if one not in presets),
+    ]
     if encode:
         source = base64.urlsafe_b64encode(plan.source.encode()).rstrip(b"=").decode()
     else:

@@ -34,7 +34,7 @@ class Intents:
     def __init__(self, defaults: Intent, *, limit: int = 1024) -> None:
         self.defaults = defaults
         self._limit = limit
-        #: By id of the options, which plans of the same text share (plan.url.Recipes); each entry holds the options, so
+        #: By id of the options, which plans of the same text share (plan.url.Lately); each entry holds the options, so
         #: that their id cannot become another's.
         self._known: dict[tuple[int, tuple[str, ...], tuple[str, ...]], tuple[Intent, object]] = {}
 

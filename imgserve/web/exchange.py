@@ -45,8 +45,8 @@ class Exchange:
 
     __slots__ = (
         "_abort", "_always", "_headers", "_receive", "_send", "_timeout_s", "cache", "client", "complete", "counted",
-        "detail", "ends_at", "error", "json", "limit", "method", "raw_path", "reading", "request_id", "sending",
-        "sent_bytes", "source", "started", "status",
+        "detail", "ends_at", "error", "json", "limit", "method", "picked", "query", "raw_path", "reading",
+        "request_id", "sending", "sent_bytes", "source", "started", "status",
     )  # fmt: skip
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, *, always: RawHeaders, timeout_s: float) -> None:
@@ -69,6 +69,7 @@ class Exchange:
         self.method: str = scope["method"]
         #: As sent, without query: the only form whose signature can be verified.
         self.raw_path: bytes = scope["raw_path"]
+        self.query: bytes = scope.get("query_string", b"")
         self.request_id = request_id(self.header("x-request-id"))
         peer = scope.get("client")
         self.client = client_address(self.header, peer[0] if peer else "")
@@ -85,8 +86,9 @@ class Exchange:
         self.counted = False
         #: Whether errors are JSON, whatever the client accepts.
         self.json = False
-        #: The source of the plan, once it is known.
+        #: The source of the plan, and what the query picked in it, once they are known.
         self.source = ""
+        self.picked = ""
 
     def also(self, *headers: tuple[str, str]) -> None:
         """Put headers into the answer, whichever it will be."""

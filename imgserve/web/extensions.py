@@ -12,5 +12,5 @@ class KnownAnswers(Protocol):
     """Answers that need no reading of the request; the app has them in `state.hot`, see web.hot."""
 
     def answer(
-        self, raw_path: bytes, headers: list[tuple[bytes, bytes]], peer: str
+        self, target: bytes, headers: list[tuple[bytes, bytes]], peer: str
     ) -> tuple[list[bytes], bytes] | None: ...

@@ -19,6 +19,7 @@ from typing import Final, Protocol
 
 from imgserve.metrics import Hits
 from imgserve.ops.delivery import Expires
+from imgserve.plan.choices import CHOOSE
 from imgserve.plan.model import Plan
 from imgserve.ports import FastStore
 from imgserve.service.entry import MEMORY, Made
@@ -92,6 +93,10 @@ class Hit:
     method: str = "GET"
 
 
+#: Begins a choice, however the colon behind it is spelled; a query counts behind such a path alone.
+_CHOICE: Final = f"/{CHOOSE}".encode()
+
+
 class LogHit(Protocol):
     """Takes hits one by one, and writes them when it wants to."""
 
@@ -118,15 +123,22 @@ class HotPaths:
         self._log = log
         self._shown = shown
         self._hits = Hits(MEMORY)
-        #: The path that was used last stands last. Under None the answer that is the same for all.
+        #: By path, with the query where that picks among choices; what was used last stands last. Under None the answer
+        #: that is the same for all.
         self._paths: OrderedDict[bytes, dict[tuple[str, ...] | None, Answer]] = OrderedDict()
         self._bytes = 0
         self._formats: Callable[[bytes], tuple[str, ...]] = functools.lru_cache(_MAX_ACCEPTS)(_formats)
         self._ids = _Ids()
 
-    def answer(self, raw_path: bytes, headers: RawHeaders, peer: str) -> tuple[list[bytes], bytes] | None:
-        """Give the head, but for its last empty line, and the body of a GET's answer; None = read it in full."""
-        known = self._paths.get(raw_path)
+    def answer(self, target: bytes, headers: RawHeaders, peer: str) -> tuple[list[bytes], bytes] | None:
+        """Give the head, but for its last empty line, and the body of a GET's answer; None = read it in full.
+
+        `target` is the path and the query as they were sent.
+        """
+        path, mark, _ = target.partition(b"?")
+        if mark and _CHOICE not in path:
+            target = path
+        known = self._paths.get(target)
         if known is None:
             return None
         started = time.monotonic()
@@ -146,7 +158,7 @@ class HotPaths:
             status, head, body = 304, answer.unchanged_head, b""
         else:
             return None
-        self._paths.move_to_end(raw_path)
+        self._paths.move_to_end(target)
         given = asked.get(b"x-request-id")
         number = (plain_request_id(given.decode("latin-1")) if given else "") or self._ids.next()
         seconds = time.monotonic() - started
@@ -169,6 +181,9 @@ class HotPaths:
             return
         if plan.get(Expires) is not None:
             return
+        target = _target(exchange, plan)
+        if target is None:
+            return
         fields = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers]
         length = (b"content-length", b"%d" % len(stored.body))
         of_304 = [field for field in fields if field[0] in _IN_304]
@@ -182,14 +197,14 @@ class HotPaths:
             fresh_until=made.fresh_until,
             shown=self._shown(exchange),
         )
-        self._put(exchange.raw_path, accepted_formats(exchange.header("accept") or "") if vary else None, answer)
+        self._put(target, accepted_formats(exchange.header("accept") or "") if vary else None, answer)
 
-    def _put(self, raw_path: bytes, formats: tuple[str, ...] | None, answer: Answer) -> None:
-        answers = self._paths.pop(raw_path, {})
-        self._bytes -= _size(raw_path, answers)
+    def _put(self, target: bytes, formats: tuple[str, ...] | None, answer: Answer) -> None:
+        answers = self._paths.pop(target, {})
+        self._bytes -= _size(target, answers)
         answers[formats] = answer
-        self._paths[raw_path] = answers
-        self._bytes += _size(raw_path, answers)
+        self._paths[target] = answers
+        self._bytes += _size(target, answers)
         while self._bytes > MAX_BYTES:
             self._bytes -= _size(*self._paths.popitem(last=False))
 
@@ -200,6 +215,15 @@ class HotPaths:
 
 #: Headers that a picture and a 304 for it share; others are of the picture itself.
 _IN_304: Final = frozenset((b"cache-control", b"x-accel-expires", b"last-modified", b"vary", b"accept-ch", b"etag"))
+
+
+def _target(exchange: Exchange, plan: Plan) -> bytes | None:
+    """Give what names the answer; None = what the query says beside its picks would make a name for each nonsense."""
+    if plan.picked is None:
+        return exchange.raw_path
+    if exchange.query != plan.picked.encode("latin-1"):
+        return None
+    return exchange.raw_path + b"?" + exchange.query if exchange.query else exchange.raw_path
 
 
 def _is_fresh(answer: Answer) -> bool:
@@ -216,8 +240,8 @@ def _formats(accept: bytes) -> tuple[str, ...]:
     return accepted_formats(accept.decode("latin-1"))
 
 
-def _size(raw_path: bytes, answers: dict[tuple[str, ...] | None, Answer]) -> int:
-    return len(raw_path) + sum(answer.size for answer in answers.values())
+def _size(target: bytes, answers: dict[tuple[str, ...] | None, Answer]) -> int:
+    return len(target) + sum(answer.size for answer in answers.values())
 
 
 def _head(status: bytes, fields: RawHeaders) -> bytes:

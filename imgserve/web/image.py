@@ -50,7 +50,7 @@ class ImageEndpoint:
     clock: Callable[[], float] = time.time
 
     async def __call__(self, exchange: Exchange) -> None:
-        plan = self.reader.read(exchange, exchange.raw_path)
+        plan = self.reader.read(exchange, exchange.raw_path, exchange.query)
         with self.admission.place():
             await self._serve(exchange, plan)
 

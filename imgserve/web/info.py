@@ -54,7 +54,7 @@ class InfoEndpoint:
 
     def _read(self, exchange: Exchange) -> Plan:
         try:
-            return self.reader.read(exchange, exchange.raw_path)
+            return self.reader.read(exchange, exchange.raw_path, exchange.query)
         except BadOption as wrong:
             # The grammar takes it for the option `format`, which is another one here.
             if (wrong.where or "").startswith("extension "):

@@ -25,8 +25,8 @@ _NAMED: Final = "path or source"
 
 #: Host and all before it of a whole URL: the signature says whose URL it is, whatever names this server goes by.
 _HOST: Final = re.compile(r"\Ahttps?://[^/?#]+(?=/)", re.IGNORECASE)
-#: As in an image request, where it is no part of the path.
-_QUERY: Final = re.compile(r"[?#].*", re.DOTALL)
+#: As in an image request, where it is not sent.
+_FRAGMENT: Final = re.compile(r"#.*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,13 +80,14 @@ class JobOrders:
         for other in ("source", "presets", "options"):
             demand(other not in value, other, "it beside path", "path alone, which says it all, or source without path")
         given = text_in(value, "path")
-        path = _QUERY.sub("", _HOST.sub("", given))
+        path, _, query = _FRAGMENT.sub("", _HOST.sub("", given)).partition("?")
         demand(path.startswith("/"), "path", given, "a path from its leading / on, with its signature, or a whole URL")
         try:
-            return self.reader.read(exchange, path.encode()), path
+            plan = self.reader.read(exchange, path.encode(), query.encode())
         except NotFound as missing:
             # Of the path that was asked about, not of the request.
             raise BadRequest(missing.message, where="path", got=path[:80]) from None
+        return plan, f"{path}?{plan.picked}" if plan.picked else path
 
     def _of_source(self, value: Mapping[str, Any]) -> tuple[Plan, str]:
         if "source" not in value:

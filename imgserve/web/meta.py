@@ -81,7 +81,7 @@ class Explain:
 
     async def __call__(self, exchange: Exchange) -> None:
         path = exchange.raw_path.removeprefix(self.prefix.encode()).removeprefix(EXPLAIN.encode())
-        plan = self.reader.read(exchange, self.prefix.encode() + path)
+        plan = self.reader.read(exchange, self.prefix.encode() + path, exchange.query)
         async with exchange.connected():
             found = await explain(self.renderer, plan, ends_at=exchange.ends_at)
         await exchange.send(json_response(found))

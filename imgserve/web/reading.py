@@ -27,16 +27,16 @@ class PlanReader:
     prefix: str = ""
     clock: Callable[[], float] = time.time
 
-    def read(self, exchange: Exchange, raw_path: bytes) -> Plan:
-        """Understand a path as it was sent; raises RequestError.
+    def read(self, exchange: Exchange, raw_path: bytes, query: bytes) -> Plan:
+        """Understand a path and a query as they were sent; raises RequestError.
 
         A bad signature is told before anything that the path says is looked at.
         """
         signature, path = split_signature(raw_path, prefix=self.prefix)
         self.signer.verify(signature, "/" + path)
         hints = client_hints(exchange.header) if self.negotiation.client_hints else ()
-        plan = parse(path, self.grammar, hints=hints)
-        exchange.source = plan.source
+        plan = parse(path, self.grammar, hints=hints, query=query.decode("latin-1"))
+        exchange.source, exchange.picked = plan.source, plan.picked or ""
         self._check_expiry(plan)
         self.admit(plan)
         return negotiate(plan, exchange.header("accept"), self.negotiation)

@@ -48,6 +48,16 @@ async def test_an_order_by_signed_path_is_the_same_job_as_by_source(host: str, p
     assert by_path["status_url"] == f"{prefix}/v1/jobs/{by_path['id']}"
 
 
+async def test_an_order_by_path_has_the_pick_of_its_query() -> None:
+    server = JobsServer(Setup())
+    path = server.signed(f"/choose:up:2:3/plain/{A}")
+    [entry] = await server.order({"path": f"https://images.test{path}?utm=1&up=3#top"})
+    assert entry["url"] == f"{path}?up=3"
+    assert entry["asks"] == [{"task": "upscale", "argument": "3"}]
+    refusal = await server.post("/v1/jobs", {"path": f"{path}?up=4"})
+    assert (refusal.status_code, refusal.json()["error"]["where"]) == (400, "query up")
+
+
 async def test_presets_and_options_of_an_order_are_joined() -> None:
     server = JobsServer(Setup())
     order = {"source": A, "presets": ["cut", "big"], "options": ["w:300", "q:80/f:webp"]}
