@@ -39,6 +39,12 @@ def _sign() -> click.Command:
     return sign
 
 
+def _translate() -> click.Command:
+    from imgserve.cli.translate import translate
+
+    return translate
+
+
 def _render() -> click.Command:
     from imgserve.cli.render import render
 
@@ -86,6 +92,7 @@ COMMANDS: Final[dict[str, Callable[[], click.Command]]] = {
     "worker": _worker,
     "keygen": _keygen,
     "sign": _sign,
+    "translate": _translate,
     "render": _render,
     "warm": _warm,
     "presets": _presets,

@@ -1,0 +1,195 @@
+"""`imgserve translate`: signed URLs of this server in place of those of another image server."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import IO, Final
+
+import click
+
+from imgserve.app.grammar import build_grammar
+from imgserve.cli.environment import refuse, settings_or_exit
+from imgserve.cli.sign import signer_of
+from imgserve.errors import ConfigError, ImgserveError
+from imgserve.migrate import DIALECTS, Note, Translation
+from imgserve.migrate import translate as translated
+from imgserve.settings import Settings
+from imgserve.sign import UrlSigner
+
+#: The request in a line of an access log of nginx, Apache or a load balancer, and how it was answered.
+_REQUEST: Final = re.compile(r'"(?:GET|HEAD) (\S+) HTTP/[0-9.]+"(?: ([0-9]{3}))?')
+_REFUSED: Final = "400"
+_ORIGIN: Final = re.compile(r"^(?:https?:)?//[^/?#]*")
+
+#: From a translation to its signed URL; the flag hides the source in base64.
+Write = Callable[[Translation, bool], str]
+
+
+class Told:
+    """What was told already, and how it went: of a log's lines most are alike."""
+
+    def __init__(self) -> None:
+        self._said: set[tuple[str, ...]] = set()
+        self.counts: Counter[str] = Counter()
+
+    def misread(self, url: str, error: ImgserveError) -> None:
+        self.counts["not understood"] += 1
+        click.secho(f"{url[:200]}: {error.message}", fg="red", err=True)
+
+    def done(self, one: Translation) -> None:
+        self.counts["in part" if one.dropped else "in full"] += 1
+        if one.guessed:
+            self._say((one.dialect,), f"taken for {one.dialect}, --from says otherwise: {one.url[:200]}")
+        for word, notes in (("not translated", one.dropped), ("differs", one.differs)):
+            for note in notes:
+                self._say((word, note.part, note.text), f"{word}: {note.part}: {note.text}")
+
+    def close(self) -> None:
+        if self.counts.total() > 1:
+            found = ", ".join(f"{count} {word}" for word, count in self.counts.items())
+            click.echo(f"{self.counts.total()} URLs: {found}", err=True)
+
+    def _say(self, key: tuple[str, ...], text: str) -> None:
+        if key not in self._said:
+            self._said.add(key)
+            click.echo(text, err=True)
+
+
+@click.command()
+@click.argument("urls", nargs=-1, metavar="[URL]…")
+@click.option("--file", "files", multiple=True, type=click.File(errors="replace"), help="File of URLs, or access log.")
+@click.option("--from", "dialect", type=click.Choice(list(DIALECTS)), help="Whose URLs; guessed if left out.")
+@click.option("--source-base", default="", help="What relative sources are put behind: https://shop.example.com.")
+@click.option("--option", "options", multiple=True, help="An option to add, as in a URL; may be repeated.")
+@click.option("--preset", "-p", "presets", multiple=True, help="Name of a preset to add; may be repeated.")
+@click.option("--base-url", help="Where clients reach the server; by default where it listens on this machine.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a URL, with all that was found.")
+@click.option("--map", "as_map", is_flag=True, help="Lines for a map of nginx, from old requests to new URLs.")
+@click.option("--strict", is_flag=True, help="Exit with 1 where any part has no counterpart, too.")
+def translate(
+    urls: tuple[str, ...],
+    files: tuple[IO[str], ...],
+    dialect: str | None,
+    source_base: str,
+    options: tuple[str, ...],
+    presets: tuple[str, ...],
+    base_url: str | None,
+    as_json: bool,
+    as_map: bool,
+    strict: bool,
+) -> None:
+    """Translate each URL of thumbor, imagor, IPX, Cloudflare, weserv or Next.js, and sign the result.
+
+    Without URL and --file, or for the URL -, lines are read from standard input: URLs, paths, or an access log. What
+    has no counterpart is told on stderr. Signatures of the other server are not checked. Exits with 1 where a URL is
+    not understood.
+    """
+    if as_json and as_map:
+        raise click.UsageError("--json and --map exclude each other.")
+    settings = settings_or_exit(key_needed=False)
+    if not settings.url.key:
+        click.secho("warning: without IMGSERVE_KEY these URLs are not signed", fg="yellow", err=True)
+    write = _writer(settings, base_url, options, presets)
+    show = _show_map() if as_map else _show_json(presets) if as_json else _show_url
+    told = Told()
+    for url in _listed(urls, files):
+        try:
+            one = translated(url, dialect=dialect, source_base=source_base)
+            shown = show(one, write)
+        except ImgserveError as wrong:
+            told.misread(url, wrong)
+            if as_json:
+                click.echo(json.dumps({"url": url, "error": wrong.message}))
+            continue
+        told.done(one)
+        if shown:
+            click.echo(shown)
+    told.close()
+    if told.counts["not understood"] or (strict and told.counts["in part"]):
+        sys.exit(1)
+
+
+def _writer(settings: Settings, base_url: str | None, options: tuple[str, ...], presets: tuple[str, ...]) -> Write:
+    """Make what signs; what is wrong with the options and presets to add is told before any URL is read."""
+    if settings.url.only_presets:
+        raise click.ClickException("This server takes presets only: what URLs ask for cannot be said to it.")
+    signer: UrlSigner = signer_of(settings, base_url)
+    try:
+        known = build_grammar(settings).presets
+        signer.url("local:///a", *options, presets=presets)
+    except ConfigError as wrong:
+        refuse(wrong.problems)
+    except ImgserveError as wrong:
+        raise click.ClickException(wrong.message) from None
+    if missing := [name for name in presets if name not in known]:
+        raise click.ClickException(f"There is no preset called {missing[0]!r}; there are {', '.join(sorted(known))}.")
+
+    def write(one: Translation, base64: bool) -> str:
+        return signer.url(one.source, *one.options, *options, presets=presets, base64=base64)
+
+    return write
+
+
+def _show_url(one: Translation, write: Write) -> str:
+    return write(one, False)
+
+
+def _show_json(presets: tuple[str, ...]) -> Callable[[Translation, Write], str]:
+    def show(one: Translation, write: Write) -> str:
+        facts = {
+            **{name: getattr(one, name) for name in ("url", "dialect", "guessed", "source", "options")},
+            "presets": presets,
+            "dropped": _notes(one.dropped),
+            "differs": _notes(one.differs),
+            "translated": write(one, False),
+        }
+        return json.dumps(facts)
+
+    return show
+
+
+def _notes(notes: Iterable[Note]) -> list[dict[str, str]]:
+    return [dataclasses.asdict(note) for note in notes]
+
+
+def _show_map() -> Callable[[Translation, Write], str]:
+    seen: set[str] = set()
+
+    def show(one: Translation, write: Write) -> str:
+        old = _ORIGIN.sub("", one.url.strip(), count=1)
+        if old in seen:
+            return ""
+        seen.add(old)
+        new = write(one, False)
+        # nginx reads variables in the value, and has no way to write a dollar sign there.
+        new = write(one, True) if "$" in new else new
+        return f'"{_escaped(old)}" "{_escaped(new)}";'
+
+    return show
+
+
+def _escaped(text: str) -> str:
+    return text.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def _listed(urls: tuple[str, ...], files: tuple[IO[str], ...]) -> Iterator[str]:
+    """Give all URLs, those of standard input in place of "-" or where nothing else is given."""
+    for url in urls or (() if files else ("-",)):
+        yield from _lines(sys.stdin) if url == "-" else (url,)
+    for file in files:
+        yield from _lines(file)
+
+
+def _lines(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        found = _REQUEST.search(line)
+        # What the other server refused, as for a wrong signature, must not come out signed.
+        if found and (found[2] or "") >= _REFUSED:
+            continue
+        if text := found[1] if found else line.strip():
+            yield text

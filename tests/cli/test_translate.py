@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from imgserve.cli.main import main
+from tests.cli.conftest import Invoke
+from tests.running import KEY, SALT
+
+BASE = ("--base-url", "https://img.example.com")
+OLD = "/unsafe/300x200/https://example.com/a.jpg"
+
+
+def test_a_url_is_translated_and_signed_as_sign_does_it(invoke: Invoke) -> None:
+    translated = invoke("translate", OLD, *BASE)
+    signed = invoke("sign", "-s", "https://example.com/a.jpg", "--option", "resize:fill:300:200:1", *BASE)
+    assert translated.stdout == signed.stdout
+    assert translated.exit_code == 0
+    assert "taken for thumbor" in translated.stderr
+
+
+def test_options_and_presets_are_added_and_win(invoke: Invoke) -> None:
+    result = invoke("translate", OLD, "--from", "thumbor", "--option", "height:100", "-p", "grid", *BASE)
+    assert "/preset:grid/resizing_type:fill/width:300/height:100/enlarge:1/plain/" in result.stdout
+    assert result.stderr == ""
+
+
+def test_what_has_no_counterpart_is_told_once_and_only_strict_fails(invoke: Invoke) -> None:
+    urls = ["/unsafe/filters:grayscale()/example.com/a.jpg", "/unsafe/filters:grayscale()/example.com/b.jpg"]
+    result = invoke("translate", *urls)
+    assert result.exit_code == 0
+    assert len(result.stdout.splitlines()) == 2
+    assert result.stderr.count("not translated: filters:grayscale(): ") == 1
+    assert "2 URLs: 2 in part" in result.stderr
+    assert invoke("translate", *urls, "--strict").exit_code == 1
+    assert invoke("translate", OLD, "--strict").exit_code == 0
+
+
+def test_what_is_not_understood_is_told_and_the_rest_is_translated(invoke: Invoke) -> None:
+    result = invoke("translate", "hello", OLD)
+    assert result.exit_code == 1
+    assert len(result.stdout.splitlines()) == 1
+    assert "hello: This URL is not understood" in result.stderr
+
+
+def test_lines_of_access_logs_are_read_but_for_what_was_refused(invoke: Invoke, tmp_path: Path) -> None:
+    line = f'203.0.113.9 - - [21/Nov/2026:20:09:51 +0000] "GET {OLD} HTTP/1.1" 200 512 "-" "curl"\n'
+    refused = line.replace('" 200', '" 403')
+    (tmp_path / "access.log").write_text(line + "\n" + refused + line, "utf-8")
+    assert invoke("translate", "--file", "access.log", *BASE).stdout == invoke("translate", OLD, OLD, *BASE).stdout
+
+
+@pytest.mark.parametrize("arguments", [(), ("-",)])
+def test_lines_of_standard_input_are_read(invoke: Invoke, arguments: tuple[str, ...]) -> None:
+    environment = {"IMGSERVE_KEY": KEY, "IMGSERVE_SALT": SALT}
+    result = CliRunner().invoke(main, ["translate", *arguments, *BASE], env=environment, input=f"\n{OLD}\n")
+    assert result.stdout == invoke("translate", OLD, *BASE).stdout
+
+
+def test_json_has_all_that_was_found(invoke: Invoke) -> None:
+    result = invoke("translate", "/cdn-cgi/image/w=9,blur=3,draw=x/a.jpg", "hello", "--json", "-p", "grid",
+                    "--source-base", "https://s.example.com", *BASE)  # fmt: skip
+    found, wrong = map(json.loads, result.stdout.splitlines())
+    assert (found["dialect"], found["guessed"], found["presets"]) == ("cloudflare", True, ["grid"])
+    assert (found["source"], found["options"]) == ("https://s.example.com/a.jpg", ["resize:fit:9", "blur:3"])
+    assert [note["part"] for note in found["dropped"]] == ["draw=x"]
+    assert [note["part"] for note in found["differs"]] == ["blur=3"]
+    assert found["translated"].startswith("https://img.example.com/")
+    assert wrong["url"] == "hello"
+    assert "not understood" in wrong["error"]
+
+
+def test_a_map_for_nginx_has_each_old_request_once_and_no_variables(invoke: Invoke) -> None:
+    urls = [f"https://t.example.com{OLD}", OLD, "/_ipx/w_9/https://example.com/$a.jpg"]
+    lines = invoke("translate", *urls, "--map", *BASE).stdout.splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f'"{OLD}" "https://img.example.com/')
+    assert lines[0].endswith('/plain/https://example.com/a.jpg";')
+    assert "$" not in lines[1].split('" "')[1]
+
+
+def test_without_a_key_the_urls_are_unsigned_and_a_warning_says_so(invoke: Invoke) -> None:
+    result = invoke("translate", OLD, *BASE, IMGSERVE_KEY="", IMGSERVE_SALT="")
+    assert result.exit_code == 0
+    assert "not signed" in result.stderr
+
+
+def test_mistakes_in_what_is_added_are_told_before_anything_is_printed(invoke: Invoke) -> None:
+    mistakes = ((("--option", "width:wide"), "'wide'"), (("-p", "gird"), "'gird'"), (("--json", "--map"), "exclude"))
+    for arguments, told in mistakes:
+        result = invoke("translate", OLD, *arguments)
+        assert result.exit_code in (1, 2)
+        assert (result.stdout, told in result.stderr) == ("", True)
+    assert "presets only" in invoke("translate", OLD, IMGSERVE_ONLY_PRESETS="1").stderr
