@@ -20,7 +20,7 @@ from imgserve.plan.presets import Preset, op_from_value
 from imgserve.plan.signing import KeyPair, Signer, key_pairs
 from imgserve.plan.url import Grammar, check_choices, parse_options, write
 from imgserve.spec.kinds import BadArgument, number_text
-from imgserve.spec.op import Op
+from imgserve.spec.op import Catalog, Op
 
 #: What a client may pick: one value, or any whole number between two.
 Value = bool | int | float | str | range | tuple[int, int]
@@ -73,12 +73,26 @@ class UrlSigner:
         check_choices(choices, _GRAMMAR)
         ops = [
             *parse_options([one for one in options if not is_choice(one, ":")], _GRAMMAR),
-            *(_named(name, value) for name, value in named.items()),
+            *(_named(name, value, CATALOG) for name, value in named.items()),
         ]
         plan = arrange(source, _presets_joined(ops, presets), CATALOG)
         separator = self._separator
         choices = [one.replace(":", separator) for one in choices]
         return self.signed(write(plan, separator=separator, encode=base64, choices=choices))
+
+    def info_url(
+        self, source: str, *options: str, base64: bool = False, **named: bool | float | str | Mapping[str, object]
+    ) -> str:
+        """Give the signed URL of facts about `source`, as JSON; options are those of /info, given as in `url`."""
+        # Here: what looks into pictures takes 100 ms to import, and most programs sign pictures alone.
+        from imgserve.ops.info import INFO, INFO_CATALOG, info_grammar
+
+        ops = [
+            *parse_options(options, info_grammar(_GRAMMAR)),
+            *(_named(name, value, INFO_CATALOG) for name, value in named.items()),
+        ]
+        path = write(arrange(source, ops, INFO_CATALOG), separator=self._separator, encode=base64)
+        return f"{self._base_url}{INFO}/{self._signer.sign(path)}{path}"
 
     def signed(self, path: str) -> str:
         """Give the URL of a path that is written already (`/width:300/plain/https://…`), unchecked."""
@@ -106,10 +120,10 @@ def _value(value: Value) -> str:
     return value if isinstance(value, str) else number_text(float(value))
 
 
-def _named(name: str, value: object) -> Op:
-    option = name if name in CATALOG.by_name else name.replace("_", "-")
+def _named(name: str, value: object, catalog: Catalog) -> Op:
+    option = name if name in catalog.by_name else name.replace("_", "-")
     try:
-        return op_from_value(option, dict(value) if isinstance(value, Mapping) else value, CATALOG)
+        return op_from_value(option, dict(value) if isinstance(value, Mapping) else value, catalog)
     except BadArgument as wrong:
         where = f"{name}.{wrong.field}" if wrong.field and isinstance(value, Mapping) else name
         raise BadOption(

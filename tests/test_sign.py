@@ -131,3 +131,18 @@ def test_a_bad_choice_is_told_while_the_url_is_made(choose: Any, message: str) -
 def test_choices_take_another_separator_too() -> None:
     other = UrlSigner(KEY, SALT, arguments_separator=",")
     assert "/width,5/choose,w,640,750/plain/" in other.url(SOURCE, width=5, choose={"w": [640, 750]})
+
+
+def test_info_urls_have_options_and_a_place_of_their_own() -> None:
+    url = UrlSigner(KEY, SALT, base_url="https://img.example.com/").info_url(SOURCE, "lqip:16", exif=False)
+    assert url.startswith("https://img.example.com/info/")
+    signature, path = split_signature(url.removeprefix("https://img.example.com/info").encode())
+    Signer(pairs=key_pairs([KEY], [SALT])).verify(signature, "/" + path)
+    assert path == f"exif:0/lqip:16/plain/{SOURCE}"
+
+
+def test_options_of_pictures_are_none_of_info_urls() -> None:
+    with pytest.raises(BadOption, match="'width'"):
+        signer.info_url(SOURCE, "width:300")
+    with pytest.raises(BadOption, match="width"):
+        signer.info_url(SOURCE, width=300)

@@ -7,9 +7,9 @@ import re
 import time
 from typing import Any, Final, Protocol
 
+from imgserve.ops.info import INFO
 from imgserve.web.exchange import Exchange
 from imgserve.web.hot import Hit, LogHit
-from imgserve.web.info import INFO
 from imgserve.web.meta import EXPLAIN
 
 access = logging.getLogger("imgserve.access")

@@ -30,7 +30,7 @@ from imgserve.app.recycle import leave, recycle_when_stuck
 from imgserve.app.services import Services, build_services
 from imgserve.app.sources import wait_for
 from imgserve.errors import ConfigError
-from imgserve.ops.info import info_grammar
+from imgserve.ops.info import INFO, info_grammar
 from imgserve.service.admission import Admission
 from imgserve.service.info import Inspector
 from imgserve.service.readiness import Readiness
@@ -39,7 +39,7 @@ from imgserve.web.edge import Edge, EdgePolicy, Endpoint
 from imgserve.web.hot import HotPaths, LogHit
 from imgserve.web.http import Negotiation
 from imgserve.web.image import ImageEndpoint
-from imgserve.web.info import INFO, InfoEndpoint
+from imgserve.web.info import InfoEndpoint
 from imgserve.web.meta import EXPLAIN, Explain, Health, Metrics, landing, nothing
 from imgserve.web.pending import PendingAnswers, PendingPolicy
 from imgserve.web.reading import PlanReader

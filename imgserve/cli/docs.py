@@ -14,6 +14,7 @@ from imgserve import metrics
 from imgserve.app.grammar import shipped_presets
 from imgserve.cli.presets import options_text
 from imgserve.ops.catalog import CATALOG
+from imgserve.ops.info import INFO_CATALOG
 from imgserve.plan.presets import load_toml
 from imgserve.settings import DROPPED, FALLBACK_PREFIX, rows
 from imgserve.spec.describe import options_markdown, options_schema, presets_schema, settings_markdown
@@ -25,6 +26,13 @@ _OPTIONS: Final = """# Options
 Options stand between the signature and the source: `/<signature>/width:300/quality:75/plain/<source>`. Their order has
 no influence, except that a later option replaces an earlier one of the same name. [urls.md](urls.md) has the grammar.
 Arguments stand after the name, in the order of the tables, with `:` between them; trailing ones may be left out.
+
+"""
+
+_INFO_OPTIONS: Final = """# Options of /info
+
+Options of `/info/<signature>/<options>/plain/<source>`; [info.md](info.md) tells what the answers are like. Names mean
+other things here than in URLs of pictures.
 
 """
 
@@ -91,6 +99,10 @@ def options_page() -> str:
     return _MADE + _OPTIONS + options_markdown(CATALOG)
 
 
+def info_options_page() -> str:
+    return _MADE + _INFO_OPTIONS + options_markdown(INFO_CATALOG)
+
+
 def settings_page() -> str:
     dropped = "\n".join(f"| `{FALLBACK_PREFIX}{name}` | {reason} |" for name, reason in DROPPED.items())
     tail = f"\n## Variables of imgproxy without effect here\n\n| variable | why |\n| --- | --- |\n{dropped}\n"
@@ -125,13 +137,19 @@ def options_schema_page() -> str:
     return json.dumps(options_schema(CATALOG), indent=2) + "\n"
 
 
+def info_schema_page() -> str:
+    return json.dumps(options_schema(INFO_CATALOG, title="imgserve info options"), indent=2) + "\n"
+
+
 PAGES: Final[tuple[tuple[str, Callable[[], str]], ...]] = (
     ("options.md", options_page),
+    ("info-options.md", info_options_page),
     ("settings.md", settings_page),
     ("presets.md", presets_page),
     ("metrics.md", metrics_page),
     ("presets.schema.json", presets_schema_page),
     ("options.schema.json", options_schema_page),
+    ("info.schema.json", info_schema_page),
 )
 
 

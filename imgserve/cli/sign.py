@@ -8,6 +8,7 @@ from imgserve.app.grammar import build_grammar
 from imgserve.cli.address import address_of
 from imgserve.cli.environment import refuse, settings_or_exit
 from imgserve.errors import ConfigError, ImgserveError
+from imgserve.ops.info import INFO
 from imgserve.plan.model import Plan
 from imgserve.plan.signing import key_pairs
 from imgserve.plan.url import write
@@ -21,6 +22,7 @@ from imgserve.sign import UrlSigner
 @click.option("--option", "options", multiple=True, help="An option as in a URL, width:300; may be repeated.")
 @click.option("--preset", "-p", "presets", multiple=True, help="Name of a preset; may be repeated.")
 @click.option("--base64", is_flag=True, help="Encode the source instead of writing it out.")
+@click.option("--info", is_flag=True, help="URLs of facts about the source (docs/info.md), with its options.")
 @click.option("--base-url", help="Where clients reach the server; by default where it listens on this machine.")
 def sign(
     paths: tuple[str, ...],
@@ -28,14 +30,23 @@ def sign(
     options: tuple[str, ...],
     presets: tuple[str, ...],
     base64: bool,
+    info: bool,
     base_url: str | None,
 ) -> None:
-    """Print signed URLs: of each PATH as it is (/width:300/plain/https://…), or of each --source with options."""
+    """Print signed URLs: of each PATH as it is (/width:300/plain/https://…), or of each --source with options.
+
+    With --info, URLs that tell facts about a source: its paths and options are those of /info.
+    """
     if not paths and not sources:
         raise click.UsageError("Give at least one PATH or --source.")
     if paths and (options or presets or base64):
         raise click.UsageError("A PATH has its options in it: --option, --preset and --base64 belong to --source.")
+    if info and presets:
+        raise click.UsageError("Info URLs have no presets: leave out --preset.")
     settings = settings_or_exit()
+    if info:
+        _echo_info(settings, paths, sources, options, base64=base64, base_url=base_url)
+        return
     signer = signer_of(settings, base_url)
     try:
         known = build_grammar(settings).presets
@@ -58,12 +69,31 @@ def sign(
         raise click.ClickException(wrong.message) from None
 
 
-def signer_of(settings: Settings, base_url: str | None = None) -> UrlSigner:
-    """Make the signer that a server with these settings believes."""
+def _echo_info(
+    settings: Settings,
+    paths: tuple[str, ...],
+    sources: tuple[str, ...],
+    options: tuple[str, ...],
+    *,
+    base64: bool,
+    base_url: str | None,
+) -> None:
+    signer, below = signer_of(settings, base_url), signer_of(settings, base_url, route=INFO)
+    try:
+        for path in paths:
+            click.echo(below.signed(path))
+        for source in sources:
+            click.echo(signer.info_url(source, *options, base64=base64))
+    except ImgserveError as wrong:
+        raise click.ClickException(wrong.message) from None
+
+
+def signer_of(settings: Settings, base_url: str | None = None, *, route: str = "") -> UrlSigner:
+    """Make the signer that a server with these settings believes; `route` stands before signatures, unsigned."""
     url = settings.url
     try:
         key_pairs(url.key, url.salt)
-        where = base_url or address_of(settings.server.bind).url + url.path_prefix
+        where = (base_url or address_of(settings.server.bind).url + url.path_prefix).rstrip("/") + route
     except ConfigError as wrong:
         refuse(wrong.problems)
     except ValueError as wrong:

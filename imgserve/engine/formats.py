@@ -96,8 +96,8 @@ FORMATS: Final[dict[str, Format]] = {
     )
 }
 
-#: How far the first element of an SVG is looked for.
-_SVG_HEAD: Final = 32 * 1024
+#: The format is known by these; so far the first element of an SVG is looked for.
+SNIFFED_BYTES: Final = 32 * 1024
 
 _JXL_BOX: Final = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
 _HEIC_BRANDS: Final = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"hevm", b"hevs", b"mif1")
@@ -132,7 +132,7 @@ def sniff(data: bytes) -> str | None:
         return "bmp"
     if head.startswith(_TIFF_HEADS):
         return "tiff"
-    return "svg" if _is_svg(data[:_SVG_HEAD]) else None
+    return "svg" if _is_svg(data[:SNIFFED_BYTES]) else None
 
 
 def _sniff_heif(data: bytes) -> str | None:

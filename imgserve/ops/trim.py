@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Self
+from collections.abc import Sequence
+from typing import Final, Self
 
 import pyvips
 
@@ -18,6 +19,9 @@ from imgserve.spec.values import Colour, Gravity, ResizingType
 
 #: What transparent pixels count as: a colour that pictures do not have.
 _MAGENTA = (255, 0, 255)
+
+#: libvips compares neighbours, and refuses a picture that has none; such a one has no edges to cut off.
+_LEAST_SIDE: Final = 3
 
 
 @op("trim", "t", stage=Stage.TRIM, example="trim:10", pages=Pages.SKIP)
@@ -42,7 +46,7 @@ class Trim(Transform):
             rgb = rgb.flatten(background=list(_MAGENTA))
         wanted = self.color
         background = rgb.getpoint(0, 0) if wanted is None else _channels(wanted)
-        left, top, width, height = rgb.find_trim(threshold=max(0.0, threshold), background=background)
+        left, top, width, height = _found(rgb, threshold=max(0.0, threshold), background=background)
         if self.equal_hor:
             left, width = _centred(left, width, image.width)
         if self.equal_ver:
@@ -102,12 +106,18 @@ class AutoCrop(Transform):
             if alpha.format != "uchar":
                 alpha = (alpha / 257).cast("uchar")
             if alpha.minpos()[0] < 255:
-                box = alpha.find_trim(threshold=self.threshold, background=[0.0])
-                return box[0], box[1], box[2], box[3]
+                return _found(alpha, threshold=self.threshold, background=[0.0])
             image = image.extract_band(0, n=image.bands - 1)
         rgb = image if space_of(image) == "srgb" else image.colourspace("srgb")
-        box = rgb.find_trim(threshold=self.threshold, background=_corner_colour(rgb))
-        return box[0], box[1], box[2], box[3]
+        return _found(rgb, threshold=self.threshold, background=_corner_colour(rgb))
+
+
+def _found(image: pyvips.Image, *, threshold: float, background: Sequence[float]) -> tuple[int, int, int, int]:
+    """Find left, top, width and height of what is not background."""
+    if min(image.width, image.height) < _LEAST_SIDE:
+        return 0, 0, image.width, image.height
+    left, top, width, height = image.find_trim(threshold=threshold, background=list(background))
+    return left, top, width, height
 
 
 def _widened(start: int, size: int, *, by: int, whole: int) -> tuple[int, int]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from imgserve.engine.intent import Intent
-from imgserve.errors import BadRequest
+from imgserve.errors import BadRequest, SourceTimeout
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import AllowedSources, scheme_of
 from imgserve.ports import Announce, Blob, Source, SourceStream, unannounced
+from imgserve.service.heads import HeadBytes
 from imgserve.service.source_cache import SourceCache
 
 
@@ -55,6 +58,32 @@ class Fetching:
         return await self.downloads.fetch(
             source, plan.source, max_bytes=intent.limits.max_src_bytes, headers=headers, announce=announce
         )
+
+    async def head(
+        self,
+        plan: Plan,
+        intent: Intent,
+        *,
+        headers: Mapping[str, str],
+        sized: bool,
+        ends_at: float,
+        announce: Announce = unannounced,
+    ) -> HeadBytes:
+        """Give as much of the source as its head takes, within the plan's limits and until `ends_at` (monotonic)."""
+        source = self.source_of(plan)
+        try:
+            # Several requests to the origin have, each, the time that one download has.
+            async with asyncio.timeout(max(0.0, ends_at - time.monotonic())):
+                return await self.downloads.head(
+                    source,
+                    plan.source,
+                    max_bytes=intent.limits.max_src_bytes,
+                    headers=headers,
+                    sized=sized,
+                    announce=announce,
+                )
+        except TimeoutError as exc:
+            raise SourceTimeout("The source did not come in time.", where="source") from exc
 
     def open_raw(self, plan: Plan, *, headers: Mapping[str, str]) -> AbstractAsyncContextManager[SourceStream]:
         """Open the source to pass its bytes on as they are; its size is not bounded, as in imgproxy."""

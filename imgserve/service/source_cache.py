@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from imgserve import metrics
-from imgserve.errors import ImgserveError, SourceNotFound, SourceTooLarge, SourceUnreachable
-from imgserve.ports import Announce, Blob, Locks, Source, Stored, unannounced
+from imgserve.errors import ImgserveError, SourceDenied, SourceNotFound, SourceTooLarge, SourceUnreachable
+from imgserve.ports import Announce, Blob, Locks, Origin, Source, Stored, unannounced
 from imgserve.service.entry import SOURCE, origin_facts, origin_of
 from imgserve.service.flights import Flights
 from imgserve.service.freshness import KeepingRules, State, fresh_s, freshened_origin
+from imgserve.service.heads import HeadBytes, HeadReader
 from imgserve.service.holding import Holding
 from imgserve.service.negatives import Negatives
 from imgserve.service.purges import Mark, Purges
@@ -24,9 +27,11 @@ from imgserve.service.validators import NOT_MODIFIED, origin_condition, source_v
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """A source as it is kept."""
+    """A source, or its head, as it is kept."""
 
     blob: Blob
+    #: Of a head: bytes of the whole source, None = unknown.
+    size: int | None
     stored_at: float
     fresh_until: float
 
@@ -55,6 +60,7 @@ class SourceCache:
         self._unkept = frozenset(unkept)
         self._clock = clock
         self._flights: Flights[Blob] = Flights()
+        self._heads: Flights[HeadBytes | None] = Flights()
 
     async def fetch(
         self,
@@ -66,11 +72,8 @@ class SourceCache:
         announce: Announce = unannounced,
     ) -> Blob:
         """Give the source, or status 304 where `headers` has a condition and the origin says that nothing changed."""
-        if (known := self._negatives.get(SOURCE + url)) is not None:
-            raise known
-        await self._purges.catch_up()
-        mark = self._purges.mark()
-        is_kept = self._tiers.any and source.schemes[0] not in self._unkept
+        mark = await self._begin(url)
+        is_kept = self._keeps(source)
         if not is_kept and not headers:
             return await self._ask(source, url, mark, max_bytes=max_bytes, headers=headers, announce=announce)
         if is_kept:
@@ -79,12 +82,80 @@ class SourceCache:
                 announce(len(kept.blob.data))
                 return _within(kept.blob, max_bytes)
             # What the client has is compared with what comes: its condition would make the answer one for it alone.
-            flight, make = url, lambda: self._renewed(source, url, mark, max_bytes, announce)
+            flight, make = _flight(url, max_bytes), lambda: self._renewed(source, url, mark, max_bytes, announce)
         else:
-            flight = json.dumps([url, *sorted(headers.items())])
+            flight = _flight(url, max_bytes, headers)
             make = lambda: self._ask(source, url, mark, max_bytes=max_bytes, headers=headers, announce=announce)  # noqa: E731
-        blob, _ = await self._flights.join(f"{max_bytes} {flight}", make, since=mark, labels=(SOURCE + url,))
+        blob, _ = await self._flights.join(flight, make, since=mark, labels=(SOURCE + url,))
         return _within(blob, max_bytes)
+
+    async def head(
+        self,
+        source: Source,
+        url: str,
+        *,
+        max_bytes: int,
+        headers: Mapping[str, str],
+        sized: bool,
+        announce: Announce = unannounced,
+    ) -> HeadBytes:
+        """Give as many bytes of the source as its head takes; all, where they are kept or less does not tell.
+
+        `sized`: its size has to be known. Status 304 as in `fetch`. A part is kept too, by a name of its own.
+        """
+        mark = await self._begin(url)
+        is_kept = self._keeps(source)
+        kept = await self._kept(url, mark) if is_kept else None
+        if kept is not None and self._is_fresh(kept):
+            announce(len(kept.blob.data))
+            return HeadBytes.of(_within(kept.blob, max_bytes))
+        found: HeadBytes | None = None
+        # A stale one costs a 304, and of one that is on its way all will be there.
+        if kept is None and _flight(url, max_bytes) not in self._flights:
+            reader = HeadReader(
+                source=source, url=url, max_bytes=max_bytes, headers=headers, sized=sized, announce=announce
+            )
+            found = await self._kept_head(reader, mark) if is_kept else None
+            if found is None:
+                flight = f"{sized} {_flight(url, max_bytes, headers)}"
+                make = lambda: self._head(reader, mark, is_kept=is_kept)  # noqa: E731
+                found, _ = await self._heads.join(flight, make, since=mark, labels=(SOURCE + url,))
+        if found is None:
+            found = HeadBytes.of(await self.fetch(source, url, max_bytes=max_bytes, headers=headers, announce=announce))
+        return found
+
+    async def _kept_head(self, reader: HeadReader, mark: Mark) -> HeadBytes | None:
+        """Give a head that was read before, while it is fresh; raises SourceTooLarge."""
+        found = await self._tiers.get(head_key(reader.url), since=mark)
+        kept = _read(found[0]) if found is not None else None
+        if kept is None or not self._is_fresh(kept) or (kept.size is None and reader.sized):
+            return None
+        if 0 < reader.max_bytes < (kept.size or 0):
+            raise SourceTooLarge.beyond(reader.max_bytes)
+        reader.announce(len(kept.blob.data))
+        return HeadBytes(data=kept.blob.data, origin=kept.blob.origin, size=kept.size, whole=False)
+
+    async def _head(self, reader: HeadReader, mark: Mark, *, is_kept: bool) -> HeadBytes | None:
+        with self._failures(reader.source, reader.url, mark, conditional=bool(reader.headers)):
+            try:
+                found = await reader.read()
+            except SourceDenied:  # perhaps because of the range
+                return None
+        if found is not None:
+            _check_unasked(found.origin, reader.headers)
+        if found is not None and is_kept and found.origin.status != NOT_MODIFIED:
+            self._tiers.background.start(lambda: self._put_head(reader.url, found, mark))
+        return found
+
+    async def _begin(self, url: str) -> Mark:
+        """Give the point in time before anything is read; raises what is known to be wrong with the source."""
+        if (known := self._negatives.get(SOURCE + url)) is not None:
+            raise known
+        await self._purges.catch_up()
+        return self._purges.mark()
+
+    def _keeps(self, source: Source) -> bool:
+        return self._tiers.any and source.schemes[0] not in self._unkept
 
     async def _renewed(self, source: Source, url: str, mark: Mark, max_bytes: int, announce: Announce) -> Blob:
         """Download the source, or have its origin say that the kept one is still good; once in all processes."""
@@ -105,19 +176,23 @@ class SourceCache:
         self, source: Source, url: str, mark: Mark, *, max_bytes: int, headers: Mapping[str, str], announce: Announce
     ) -> Blob:
         started = time.monotonic()
-        scheme = source.schemes[0]
-        try:
+        with self._failures(source, url, mark, conditional=bool(headers)):
             blob = await source.fetch(url, max_bytes=max_bytes, headers=headers, announce=announce)
+        metrics.source_fetched(source.schemes[0], time.monotonic() - started, len(blob.data))
+        _check_unasked(blob.origin, headers)
+        return blob
+
+    @contextmanager
+    def _failures(self, source: Source, url: str, mark: Mark, *, conditional: bool) -> Iterator[None]:
+        """Count them, and remember that a source is missing."""
+        try:
+            yield
         except ImgserveError as error:
-            metrics.source_failed(scheme, error.code)
+            metrics.source_failed(source.schemes[0], error.code)
             # Not where the request had a condition: what an origin says to that may be about the condition.
-            if isinstance(error, SourceNotFound) and not headers and not mark.passed((SOURCE + url,)):
+            if isinstance(error, SourceNotFound) and not conditional and not mark.passed((SOURCE + url,)):
                 self._negatives.put(SOURCE + url, error)
             raise
-        metrics.source_fetched(scheme, time.monotonic() - started, len(blob.data))
-        if blob.origin.status == NOT_MODIFIED and not headers:
-            raise SourceUnreachable("The source's server answered 304 to a request without conditions.", where="source")
-        return blob
 
     async def close(self, *, timeout_s: float) -> None:
         await self._tiers.background.close(timeout_s=timeout_s)
@@ -131,26 +206,47 @@ class SourceCache:
         return self._rules.state(stored_at=kept.stored_at, fresh_until=kept.fresh_until, now=now) is State.FRESH
 
     async def _put(self, url: str, blob: Blob, mark: Mark, *, was_kept: bool) -> None:
+        fresh = fresh_s(blob.origin, self._rules, now=self._clock())
+        if fresh is not None:
+            # A stale one still saves the download, if its origin can be asked about it.
+            stored = self._stored(url, blob, fresh=fresh, keep_s=self._rules.stale_s)
+            await self._tiers.put(source_key(url), stored, since=mark)
+        elif was_kept:  # its origin has changed its mind
+            await self._tiers.delete(source_key(url))
+
+    async def _put_head(self, url: str, head: HeadBytes, mark: Mark) -> None:
+        blob = Blob(data=head.data, origin=head.origin)
+        if head.whole:
+            await self._put(url, blob, mark, was_kept=False)
+        elif fresh := fresh_s(head.origin, self._rules, now=self._clock()):
+            await self._tiers.put(head_key(url), self._stored(url, blob, fresh=fresh, size=head.size), since=mark)
+
+    def _stored(self, url: str, blob: Blob, *, fresh: float, keep_s: float = 0.0, size: int | None = None) -> Stored:
         now = self._clock()
-        fresh = fresh_s(blob.origin, self._rules, now=now)
-        labels = (SOURCE + url,)
-        if fresh is None:
-            if was_kept:  # its origin has changed its mind
-                await self._tiers.delete(source_key(url))
-            return
-        facts = {"stored_at": now, "fresh_until": now + fresh, "origin": origin_facts(blob.origin)}
-        stored = Stored(
+        facts = {"stored_at": now, "fresh_until": now + fresh, "origin": origin_facts(blob.origin), "size": size}
+        return Stored(
             meta=json.dumps(facts, separators=(",", ":")).encode(),
             body=blob.data,
-            labels=labels,
-            # A stale one still saves the download, if its origin can be asked about it.
-            expires_at=now + fresh + self._rules.stale_s,
+            labels=(SOURCE + url,),
+            expires_at=now + fresh + keep_s,
         )
-        await self._tiers.put(source_key(url), stored, since=mark)
+
+
+def _flight(url: str, max_bytes: int, headers: Mapping[str, str] = MappingProxyType({})) -> str:
+    return json.dumps([max_bytes, url, *sorted(headers.items())])
+
+
+def _check_unasked(origin: Origin, headers: Mapping[str, str]) -> None:
+    if origin.status == NOT_MODIFIED and not headers:
+        raise SourceUnreachable("The source's server answered 304 to a request without conditions.", where="source")
 
 
 def source_key(url: str) -> str:
     return hashlib.sha256(b"source " + url.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def head_key(url: str) -> str:
+    return hashlib.sha256(b"head " + url.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _read(stored: Stored) -> Kept | None:
@@ -158,6 +254,7 @@ def _read(stored: Stored) -> Kept | None:
         facts: dict[str, Any] = json.loads(stored.meta)
         return Kept(
             blob=Blob(data=stored.body, origin=origin_of(facts["origin"]), fresh_until=facts["fresh_until"]),
+            size=facts.get("size"),
             stored_at=facts["stored_at"],
             fresh_until=facts["fresh_until"],
         )

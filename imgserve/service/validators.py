@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Final
 
-from imgserve.ports import Blob
+from imgserve.ports import Blob, Origin
 
 NOT_MODIFIED: Final = 304
 
@@ -21,10 +21,23 @@ _SHAPE: Final = re.compile(r'e(?:W/)?"[\x21\x23-\x7e]{0,256}"|m[A-Za-z0-9,: +-]{
 
 def source_validator(blob: Blob) -> str:
     """Identify the version of a source by the origin's ETag, else its Last-Modified, else a hash of its bytes."""
-    for kind, fact in ((ETAG, blob.origin.etag), (MODIFIED, blob.origin.last_modified)):
+    return _stated(blob.origin) or HASH + hashlib.sha256(blob.data).hexdigest()
+
+
+def head_validator(origin: Origin, head: bytes, *, size: int | None) -> str:
+    """Identify what the head of a source says, as `source_validator` does; the hash is of these bytes and the size.
+
+    It is for answers that are made of nothing else: where these are the same, so is the answer, whatever else has
+    changed.
+    """
+    return _stated(origin) or HASH + hashlib.sha256(b"head %d\n%b" % (size or 0, head)).hexdigest()
+
+
+def _stated(origin: Origin) -> str:
+    for kind, fact in ((ETAG, origin.etag), (MODIFIED, origin.last_modified)):
         if fact and is_validator(kind + fact):
             return kind + fact
-    return HASH + hashlib.sha256(blob.data).hexdigest()
+    return ""
 
 
 def is_version(blob: Blob, validator: str, *, known: str = "") -> bool:

@@ -169,7 +169,8 @@ def _argument(param: Param) -> Schema:
     kind = param.kind
     out: Schema = {"kind": kind.word, "span": kind.span}
     if not param.required and param.default is not None:
-        out["default"] = kind.format(kind.check(param.default))
+        # Of a list, no default has no items, which it would not take as a value.
+        out["default"] = kind.format(kind.check(param.default)) if param.default != () else []
     if isinstance(kind, Many | Pairs):
         item = kind.item if isinstance(kind, Many) else kind.values
         out["item"] = item.word

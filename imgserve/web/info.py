@@ -22,9 +22,6 @@ from imgserve.web.pending import PendingAnswers, Policy, refusal
 from imgserve.web.reading import PlanReader
 from imgserve.web.responses import JSON, Headers, Response
 
-#: Stands before the signature, and is not signed.
-INFO: Final = "/info"
-
 #: 202: some of what was asked for (D7).
 _ACCEPTED: Final = 202
 

@@ -9,6 +9,8 @@ def test_pages_are_written_and_then_current(invoke: Invoke, tmp_path: Path) -> N
     assert invoke("docs").exit_code == 0
     written = sorted(path.name for path in (tmp_path / "docs").iterdir())
     assert written == [
+        "info-options.md",
+        "info.schema.json",
         "metrics.md",
         "options.md",
         "options.schema.json",

@@ -42,6 +42,24 @@ def test_a_server_of_presets_only_gets_urls_of_presets_only(invoke: Invoke) -> N
     assert "presets only" in refused.stderr
 
 
+def test_urls_of_facts_have_their_own_options_and_a_route_that_is_not_signed(invoke: Invoke) -> None:
+    path = invoke("sign", "--info", PATH, "--base-url", "https://img.example.com/")
+    assert path.stdout == f"https://img.example.com/info/m3k5QADfcKPDj-SDI2AIogZbC3FlAXszuwhtWXYqavc{PATH}\n"
+    source = invoke("sign", "--info", "-s", "local:///a.jpg", "--option", "lqip:16", "--option", "exif:0")
+    assert source.stdout.startswith("http://127.0.0.1:8080/info/")
+    assert source.stdout.endswith("/exif:0/lqip:16/plain/local:///a.jpg\n")
+    below = invoke("sign", "--info", "-s", "local:///a.jpg", "--base64", IMGSERVE_PATH_PREFIX="/img")
+    assert below.stdout.split("/")[3:5] == ["img", "info"]
+    assert below.stdout.endswith("/bG9jYWw6Ly8vYS5qcGc\n")
+
+
+def test_options_of_pictures_are_none_of_facts(invoke: Invoke) -> None:
+    wrong = invoke("sign", "--info", "-s", "local:///a.jpg", "--option", "width:300")
+    assert (wrong.exit_code, wrong.stdout) == (1, "")
+    assert "no option called 'width'" in wrong.stderr
+    assert "have no presets" in invoke("sign", "--info", "-s", "local:///a.jpg", "-p", "grid").stderr
+
+
 def test_without_a_key_the_settings_are_refused(invoke: Invoke) -> None:
     result = invoke("sign", PATH, IMGSERVE_KEY="", IMGSERVE_SALT="")
     assert result.exit_code == 2

@@ -76,6 +76,8 @@ def seen(box: tuple[int, int, int, int], orientation: int) -> dict[Task, Reading
 
 def red_box(image: pyvips.Image) -> Box | None:
     """Where red pixels are that are more red than grey by half."""
+    if min(image.width, image.height) < 3:
+        return None  # find_trim looks at neighbours
     rgb = image[:3]
     mask = ((rgb[0] - rgb[1]) > 127).ifthenelse(255, 0).cast("uchar")
     left, top, width, height = mask.find_trim(threshold=100, background=[0.0])

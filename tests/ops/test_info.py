@@ -21,16 +21,11 @@ from imgserve.engine.intent import EngineConfig, Limits
 from imgserve.engine.load import Opened
 from imgserve.errors import BadOption, BadRequest, ImageRefused, OptionForbidden, UnsupportedImage
 from imgserve.ops.catalog import CATALOG
-from imgserve.ops.info import (
-    INFO_CATALOG,
-    Classify,
-    Dimensions,
-    Exif,
-    Hashsum,
-    header_fields,
-    info_grammar,
-    reading_fields,
-)
+from imgserve.ops.info import INFO_CATALOG, extent_of, fields, head_fields, info_grammar
+from imgserve.ops.info_fields import Extent, Head, PixelField, ReadingField
+from imgserve.ops.info_hashsums import CalcHashsums, Hashsum
+from imgserve.ops.info_head import Dimensions, Exif, Iptc, Xmp
+from imgserve.ops.info_models import Classify
 from imgserve.plan.model import Plan
 from imgserve.plan.needs import needs_of
 from imgserve.plan.presets import Preset
@@ -50,7 +45,7 @@ def plan(options: str, grammar: Grammar = GRAMMAR) -> Plan:
 
 
 def told(options: str) -> list[str]:
-    return [one.spec.name for one in header_fields(plan(options))]
+    return [one.spec.name for one in head_fields(plan(options))]
 
 
 def photo(**tags: str) -> bytes:
@@ -68,8 +63,14 @@ def opened(data: bytes, **limits: int) -> Iterator[Opened]:
         yield found
 
 
+@contextmanager
+def head(data: bytes) -> Iterator[Head]:
+    with opened(data) as found:
+        yield Head(size=len(data), opened=found)
+
+
 def test_names_mean_other_things_than_in_urls_of_pictures() -> None:
-    assert told("s:0/f:t/d:1/exif:1:1") == ["format", "dimensions", "exif"]
+    assert told("s:0/f:t/d:1/exif:1:1/xmp:0/iptc:0") == ["format", "dimensions", "exif"]
     assert plan("exif:1:1").get(Exif) == Exif(enabled=True, canonical=True)
     for one in ("w:100", "rs:fit:1:1", "rmbg:1", "raw:1", "fn:a", "maf:1"):
         with pytest.raises(BadOption, match="There is no option called"):
@@ -77,19 +78,22 @@ def test_names_mean_other_things_than_in_urls_of_pictures() -> None:
 
 
 def test_the_head_is_told_unless_the_url_says_no() -> None:
-    assert told("") == ["size", "format", "dimensions", "exif"]
-    assert told("size:0/dimensions:f/exif:0/format:false") == []
-    assert told("size:0/size:1") == ["size", "format", "dimensions", "exif"]
+    usual = ["size", "format", "dimensions", "exif", "iptc", "xmp"]
+    assert told("") == usual
+    assert told("size:0/dimensions:f/exif:0/format:false/iptc:0/xmp:0") == []
+    assert told("size:0/size:1") == usual
+    assert told("pn:1/sf:1/b:1/cs:1") == [*usual, "colorspace", "bands", "sample_format", "pages_number"]
+    assert told("pn:0/cs:f") == usual
 
 
 def test_models_are_asked_for_what_is_named_alone() -> None:
-    fields = plan("do:1/faces:1/text:1/cl:3:dog/nsfw:1")
-    assert [ask for one in reading_fields(fields) for ask in one.asks()] == [
+    asked = plan("do:1/faces:1/text:1/cl:3:dog/nsfw:1")
+    assert [ask for one in fields(asked, ReadingField) for ask in one.asks()] == [
         Ask(Task.OBJECTS), Ask(Task.FACES), Ask(Task.TEXT), Ask(Task.CLASSIFY), Ask(Task.NSFW)
     ]  # fmt: skip
-    assert len(needs_of(fields)) == 5
+    assert len(needs_of(asked)) == 5
     for options in ("", "do:0/faces:f/text:0/cl:0/nsfw:0"):
-        assert (reading_fields(plan(options)), needs_of(plan(options))) == ([], ())
+        assert (fields(plan(options), ReadingField), needs_of(plan(options))) == ([], ())
 
 
 @pytest.mark.parametrize(
@@ -106,6 +110,20 @@ def test_models_are_asked_for_what_is_named_alone() -> None:
         ("hs:md5:00", "hs, argument hashsum", "32 hex digits"),
         ("hs:md5:" + "g" * 32, "hs, argument hashsum", "32 hex digits"),
         ("pr:small", "preset", "none are configured"),
+        ("lqip:0", "lqip", "an integer from 1 to 64"),
+        ("lqip:65", "lqip", "an integer from 1 to 64"),
+        ("lqip:", "lqip", "an integer from 1 to 64"),
+        ("p:1", "p", "an integer from 2 to 256, or 0 for none"),
+        ("p:257", "p", "an integer from 0 to 256"),
+        ("bh:4", "bh", "an integer from 0 to 9"),
+        ("bh:10:1", "bh, argument x_components", "an integer from 0 to 9"),
+        ("chs:md4", "chs", "one of md5, sha1, sha256, sha512"),
+        ("chs:none", "chs", "one of md5, sha1, sha256, sha512"),
+        ("c:-1", "c", "a number of 0 or more"),
+        ("c:1:1:obj:face", "c, argument gravity", "sm"),
+        ("c:1:1:re", "c, argument gravity", "sm"),
+        ("dc:1:2", "dc, argument build_missed", "a flag"),
+        ("th:yes", "th", "a flag"),
     ],
 )
 def test_mistakes_say_where_and_what_is_expected(options: str, where: str, expected: str) -> None:
@@ -127,7 +145,7 @@ def test_permissions_of_pictures_hold_here() -> None:
 
 def test_a_server_of_presets_alone_tells_the_head_alone() -> None:
     presets = info_grammar(Grammar(catalog=CATALOG, only_presets=True))
-    assert [one.spec.name for one in header_fields(plan("exp:32503669200/cb:1/ct:a", presets))]
+    assert [one.spec.name for one in head_fields(plan("exp:32503669200/cb:1/ct:a", presets))]
     for one in ("faces:1", "size:0", "pr:a"):
         with pytest.raises(OptionForbidden):
             plan(one, presets)
@@ -150,26 +168,28 @@ def test_no_text_breaks_the_grammar(text: str) -> None:
 
 
 def test_sizes_are_those_that_people_see() -> None:
-    with opened(photo()) as found:
-        assert Dimensions().told(b"", found) == {"width": 40, "height": 60, "orientation": 6}
+    with head(photo()) as found:
+        assert Dimensions().told(found) == {"width": 40, "height": 60, "orientation": 6}
     with opened(png()) as found:
         assert (size_of(found), orientation_of(found)) == ((30, 30), 1)
 
 
 def test_exif_is_told_in_both_kinds_of_names() -> None:
     data = photo(ifd0_Make="Canon (Japan)", ifd2_FNumber="28/10", ifd2_DateTimeOriginal="2026:01:02 03:04:05")
-    with opened(data) as found:
-        people = Exif().told(data, found)["exif"]
-        canonical = Exif(canonical=True).told(data, found)["exif"]
+    with head(data) as found:
+        people = Exif().told(found)["exif"]
+        canonical = Exif(canonical=True).told(found)["exif"]
     wanted = {"Manufacturer": "Canon", "F-Number": "f/2.8", "Date and Time (Original)": "2026:01:02 03:04:05"}
     assert {name: people[name] for name in wanted} == wanted
     assert (canonical["FNumber"], canonical["Orientation"]) == ("f/2.8", "6")
     assert not any("components" in value for value in canonical.values())
-    with opened(photo(ifd0_ImageDescription="x" * 3000)) as found:
-        assert Exif().told(b"", found)["exif"]["Image Description"] == "x" * 1024
+    with head(photo(ifd0_ImageDescription="x" * 3000)) as found:
+        assert Exif().told(found)["exif"]["Image Description"] == "x" * 1024
     bare = bytes(pyvips.Image.jpegload_buffer(jpeg()).gifsave_buffer())
-    with opened(bare) as found:
-        assert Exif().told(bare, found) == {"exif": {}}
+    with head(bare) as found:
+        assert Exif().told(found) == {"exif": {}}
+        assert Iptc().told(found) == {"iptc": {}, "photoshop": {}}
+        assert Xmp().told(found) == {"xmp": {}}
 
 
 @pytest.mark.parametrize(
@@ -218,7 +238,7 @@ def test_a_hash_sum_is_that_of_the_bytes() -> None:
 
 
 def listed(options: str, reading: Reading) -> dict[str, Any]:
-    [field] = reading_fields(plan(options))
+    [field] = fields(plan(options), ReadingField)
     return field.told(reading)
 
 
@@ -243,6 +263,48 @@ def test_classes_are_the_best_of_those_that_are_asked_for() -> None:
     ]
     assert listed("cl:1:bird", reading) == {"classify": []}
     assert plan("cl:2:a:b").get(Classify) == plan("cl:2:B:a").get(Classify)
+
+
+@pytest.mark.parametrize(
+    ("options", "extent"),
+    [
+        ("", Extent.HEAD),
+        ("size:0/cs:1/b:1/sf:1", Extent.HEAD),
+        ("pn:1", Extent.WHOLE),
+        ("pn:0", Extent.HEAD),
+        ("chs:md5", Extent.WHOLE),
+        ("hs:none", Extent.HEAD),
+        (f"hs:md5:{'0' * 32}", Extent.WHOLE),
+        ("do:1", Extent.WHOLE),
+        ("lqip:16", Extent.PIXELS),
+        ("p:0/bh:0:5/th:0/ph:f/c:0:0/a:0/avg:0/dc:0", Extent.HEAD),
+        ("avg:1/do:1/chs:md5", Extent.PIXELS),
+    ],
+)
+def test_no_more_of_the_source_is_needed_than_the_fields_take(options: str, extent: Extent) -> None:
+    assert extent_of(plan(options)) is extent
+
+
+def test_fields_have_all_names_of_imgproxy() -> None:
+    # What its own clients write, of both generations of its documentation.
+    asked = plan(
+        "bh:0:5/cb:empty/exif:t/f:t/avg:t:f/do:t/dc:t:t/exp:32503669200/iptc:t/pn:t/p:6/s:t/ph:1/th:1/a:1:1/b:1"
+    )
+    assert [one.spec.name for one in fields(asked, PixelField)] == [
+        "alpha", "palette", "average", "dominant_colors", "thumb_hash", "perceptual_hash"
+    ]  # fmt: skip
+    assert plan("phash:1") == plan("ph:t") == plan("perceptual_hash:1")
+    assert plan("c:10:20") == plan("crop:10:20:ce")
+
+
+def test_hash_sums_are_told_by_kind() -> None:
+    found = CalcHashsums(kinds=("sha256", "md5", "md5")).told(b"abc")
+    assert found == {
+        "hashsums": {
+            "md5": "900150983cd24fb0d6963f7d28e17f72",
+            "sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+        }
+    }
 
 
 def test_every_option_is_documented_with_all_its_names() -> None:

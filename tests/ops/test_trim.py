@@ -74,6 +74,14 @@ def test_a_picture_of_one_colour_is_left_alone() -> None:
     assert size(make(png(even), AutoCrop()).data) == (30, 20)
 
 
+@pytest.mark.parametrize("sides", [(1, 1), (2, 9), (9, 2)])
+def test_a_picture_too_small_for_edges_is_left_alone(sides: tuple[int, int]) -> None:
+    line = INNER.crop(0, 0, *sides)
+    for one in (Trim(threshold=10), AutoCrop()):
+        assert digest_of(make(png(line), one).data) == digest(line)
+        assert size(make(png(line.addalpha() * [1, 1, 1, 0.5]), one).data) == sides
+
+
 def test_sizes_are_solved_again_after_the_cut() -> None:
     got = make(png(framed(GREEN)), Trim(threshold=10), width=30)
     assert (got.width, got.height, got.source_width) == (30, 20, 120)

@@ -16,7 +16,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.routing import Route
 
-from imgserve.ops.info import INFO_CATALOG, info_grammar
+from imgserve.ops.info import INFO, INFO_CATALOG, info_grammar
 from imgserve.plan.needs import Need
 from imgserve.plan.signing import Signer, key_pairs
 from imgserve.ports.jobs import JobError, JobState
@@ -32,7 +32,7 @@ from imgserve.service.validators import source_validator
 from imgserve.web.edge import Edge, EdgePolicy, Endpoint
 from imgserve.web.exchange import Exchange
 from imgserve.web.http import Negotiation
-from imgserve.web.info import INFO, InfoEndpoint
+from imgserve.web.info import InfoEndpoint
 from imgserve.web.pending import PendingAnswers, PendingPolicy
 from imgserve.web.reading import PlanReader
 from tests.service.making import SlowStore
@@ -41,7 +41,7 @@ from tests.web.conftest import Server, Start
 from tests.web.jobs_server import provider
 from tests.web.memory_queue import MemoryQueue
 from tests.web.origin import Answer, Origin, picture
-from tests.web.pictures import jpeg
+from tests.web.pictures import jpeg, png
 
 A = "local:///a.jpg"
 BOX: dict[str, Any] = {"left": 0.1, "top": 0.2, "width": 0.3, "height": 0.4}
@@ -144,14 +144,14 @@ def _around(server: Server, *, pending: str, prefix: str) -> InfoServer:
 
 async def test_a_source_is_told_as_json(begin: StartInfo) -> None:
     info = await begin()
-    answer = await info.get("exif:0")
+    answer = await info.get("exif:0/iptc:0/xmp:0")
     assert (answer.status_code, answer.json()) == (200, HEAD)
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "max-age=31536000, public"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "vary" not in answer.headers
     assert "exif" in (await info.get()).json()
-    head = await info.get("exif:0", method="HEAD")
+    head = await info.get("exif:0/iptc:0/xmp:0", method="HEAD")
     assert (head.content, head.headers["content-length"]) == (b"", str(len(answer.content)))
     assert (await info.get(method="POST")).status_code == 405
 
@@ -191,7 +191,7 @@ async def test_signatures_are_those_of_imgproxy(begin: StartInfo) -> None:
 
 async def test_the_route_is_not_part_of_what_is_signed(begin: StartInfo) -> None:
     info = await begin()
-    path = f"/exif:0/plain/{A}"
+    path = f"/exif:0/iptc:0/xmp:0/plain/{A}"
     signer = Signer(pairs=key_pairs(["736563726574"], ["68656C6C6F"]))
     assert (await info.ask(f"/info/{signer.sign(path)}{path}")).status_code == 200
     assert (await info.ask(f"/info/{signer.sign('/info' + path)}{path}")).status_code == 403
@@ -229,19 +229,19 @@ async def test_mistakes_are_told_as_json(
 
 async def test_a_base64_source_is_told(begin: StartInfo) -> None:
     info = await begin()
-    answer = await info.ask(f"{INFO}{info.server.signed('/exif:0/bG9jYWw6Ly8v/YS5qcGc')}")
+    answer = await info.ask(f"{INFO}{info.server.signed('/exif:0/iptc:0/xmp:0/bG9jYWw6Ly8v/YS5qcGc')}")
     assert answer.json() == HEAD
 
 
 async def test_a_client_that_has_it_gets_304(begin: StartInfo, origin: Origin) -> None:
     origin.at["/a.jpg"] = picture(etag='"v1"', last_modified="Sat, 21 Nov 2026 08:33:13 GMT")
     info, source = await begin(), f"{origin.base}/a.jpg"
-    first = await info.get("exif:0", source)
+    first = await info.get("exif:0/iptc:0/xmp:0", source)
     for headers in (
         {"if-none-match": first.headers["etag"]},
         {"if-modified-since": first.headers["last-modified"]},
     ):
-        again = await info.get("exif:0", source, headers)
+        again = await info.get("exif:0/iptc:0/xmp:0", source, headers)
         assert (again.status_code, again.content) == (304, b"")
         for name in ("cache-control", "etag"):
             assert again.headers[name] == first.headers[name]
@@ -249,7 +249,7 @@ async def test_a_client_that_has_it_gets_304(begin: StartInfo, origin: Origin) -
     other = await info.get("exif:1", source, {"if-none-match": first.headers["etag"]})
     assert other.status_code == 200
     origin.at["/a.jpg"] = picture(etag='"v2"')
-    assert (await info.get("exif:0", source, {"if-none-match": first.headers["etag"]})).status_code == 200
+    assert (await info.get("exif:0/iptc:0/xmp:0", source, {"if-none-match": first.headers["etag"]})).status_code == 200
 
 
 async def test_tags_of_pictures_are_none_of_facts(begin: StartInfo) -> None:
@@ -266,7 +266,7 @@ async def test_purges_of_a_cdn_find_it(begin: StartInfo) -> None:
 
 async def test_what_is_ready_is_told_while_models_look(begin: StartInfo) -> None:
     info = await begin()
-    answer = await info.get("faces:1/text:1/exif:0")
+    answer = await info.get("faces:1/text:1/exif:0/iptc:0/xmp:0")
     facts = answer.json()
     pending = facts.pop("pending")
     assert (answer.status_code, facts) == (202, HEAD)
@@ -278,12 +278,12 @@ async def test_what_is_ready_is_told_while_models_look(begin: StartInfo) -> None
     assert not {"etag", "last-modified"} & set(answer.headers)
 
     await info.seen(Task.FACES)
-    some = await info.get("faces:1/text:1/exif:0")
+    some = await info.get("faces:1/text:1/exif:0/iptc:0/xmp:0")
     assert (some.status_code, some.json()["faces"]) == (202, [{"confidence": 0.9, **BOX}])
     assert list(some.json()["pending"]["jobs"]) == ["text"]
 
     await info.seen(Task.TEXT, Reading(detections=(Detection(label="text", confidence=0.8, text="SALE", **BOX),)))
-    whole = await info.get("faces:1/text:1/exif:0")
+    whole = await info.get("faces:1/text:1/exif:0/iptc:0/xmp:0")
     assert whole.status_code == 200
     assert whole.json() == {
         **HEAD,
@@ -291,7 +291,7 @@ async def test_what_is_ready_is_told_while_models_look(begin: StartInfo) -> None
         "text": [{"text": "SALE", "confidence": 0.8, **BOX}],
     }
     assert whole.headers["x-imgserve-provider"] == "cascade; basic"
-    known = await info.get("faces:1/text:1/exif:0", headers={"if-none-match": whole.headers["etag"]})
+    known = await info.get("faces:1/text:1/exif:0/iptc:0/xmp:0", headers={"if-none-match": whole.headers["etag"]})
     assert known.status_code == 304
 
 
@@ -318,20 +318,20 @@ async def test_a_job_that_failed_keeps_no_field_from_being_told(begin: StartInfo
     await info.get("do:1")
     [id] = info.queue.jobs
     info.queue.end(id, JobState.FAILED, error=JobError(code="provider_refused", message="Too dark."))
-    answer = await info.get("do:1/exif:0")
+    answer = await info.get("do:1/exif:0/iptc:0/xmp:0")
     failed = {"detect_objects": {"code": "provider_refused", "message": "Too dark."}}
     assert (answer.status_code, answer.json()) == (200, {**HEAD, "failed": failed})
     assert answer.headers["cache-control"] == "max-age=10, public"
     assert answer.headers["x-imgserve-degraded"] == "provider_refused"
     assert not {"etag", "last-modified", "retry-after"} & set(answer.headers)
     assert info.exchanges[-1].detail == "Too dark."
-    both = (await info.get("do:1/faces:1/exif:0")).json()
+    both = (await info.get("do:1/faces:1/exif:0/iptc:0/xmp:0")).json()
     assert (list(both["failed"]), list(both["pending"]["jobs"])) == (["detect_objects"], ["faces"])
 
 
 async def test_what_nobody_does_is_told_as_failed(begin: StartInfo) -> None:
     info = await begin()
-    answer = await info.get("nsfw:1/exif:0")
+    answer = await info.get("nsfw:1/exif:0/iptc:0/xmp:0")
     failed = answer.json().pop("failed")
     assert (answer.status_code, failed["nsfw"]["code"]) == (200, "no_provider")
     assert "nothing that does nsfw" in failed["nsfw"]["message"]
@@ -341,7 +341,7 @@ async def test_what_nobody_does_is_told_as_failed(begin: StartInfo) -> None:
 
 async def test_waiting_gives_the_whole_answer(begin: StartInfo) -> None:
     info = await begin(pending="wait:5000")
-    asked = asyncio.create_task(info.get("faces:1/do:1/exif:0"))
+    asked = asyncio.create_task(info.get("faces:1/do:1/exif:0/iptc:0/xmp:0"))
     await until(lambda: len(info.queue.jobs) == 2)
     await info.seen(Task.FACES)
     await info.seen(Task.OBJECTS)
@@ -382,6 +382,65 @@ async def test_too_many_at_a_time_are_told_to_come_back(begin: StartInfo, origin
     gate.set()
     assert (refused.status_code, refused.json()["error"]["code"]) == (429, "queue_full")
     assert (await first).status_code == 200
+
+
+async def test_a_placeholder_is_told_as_next_image_takes_it(begin: StartInfo) -> None:
+    info = await begin()
+    answer = await info.get("s:0/f:0/d:0/exif:0/iptc:0/xmp:0/lqip:16")
+    facts = answer.json()["lqip"]
+    assert (answer.status_code, list(answer.json())) == (200, ["lqip"])
+    assert (facts["width"], facts["height"], facts["widths"]) == (60, 40, [16, 32, 48, 60])
+    assert facts["blurDataURL"].startswith("data:image/webp;base64,")
+    again = await info.get("s:0/f:0/d:0/exif:0/iptc:0/xmp:0/lqip:16", headers={"if-none-match": answer.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    other = await info.get("s:0/f:0/d:0/exif:0/iptc:0/xmp:0/lqip:17", headers={"if-none-match": answer.headers["etag"]})
+    assert other.status_code == 200
+
+
+async def test_what_is_measured_follows_the_source(begin: StartInfo, origin: Origin) -> None:
+    origin.at["/a.jpg"] = Answer(headers={"etag": '"v1"', "cache-control": "no-cache"}, body=jpeg())
+    info, source = await begin(CACHE="memory"), f"{origin.base}/a.jpg"
+    first = await info.get("lqip:16", source)
+    assert (await info.get("lqip:16", source)).content == first.content
+    origin.at["/a.jpg"] = Answer(headers={"etag": '"v2"', "cache-control": "no-cache"}, body=png())
+    changed = await info.get("lqip:16", source)
+    assert (first.json()["lqip"]["widths"][-1], changed.json()["lqip"]["widths"][-1]) == (60, 30)
+
+
+@pytest.mark.parametrize(
+    ("options", "where", "got", "expected"),
+    [
+        ("lqip:0", "lqip", "0", "an integer from 1 to 64"),
+        ("p:1", "p", "1", "an integer from 2 to 256, or 0 for none"),
+        ("c:1:1:obj:face", "c, argument gravity", "obj", "sm"),
+    ],
+)
+async def test_a_wrong_option_says_where_it_is_and_what_it_takes(
+    begin: StartInfo, options: str, where: str, got: str, expected: str
+) -> None:
+    info = await begin()
+    error = (await info.get(options)).json()["error"]
+    assert (error["code"], error["where"]) == ("bad_option", where)
+    assert got in error["got"]
+    assert expected in error["expected"]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "status"),
+    [
+        ("cut.webp", b"RIFF\x24\x00\x00\x00WEBPVP8 \x18\x00\x00\x00", 422),
+        ("bare.svg", b"<svg xmlns='http://www.w3.org/2000/svg'><", 422),
+        ("page.html", b"<html>", 415),
+        ("empty.jpg", b"", 415),
+    ],
+)
+async def test_broken_sources_are_refused_whatever_is_asked(
+    begin: StartInfo, root: Path, name: str, data: bytes, status: int
+) -> None:
+    (root / name).write_bytes(data)
+    info = await begin()
+    for options in ("", "lqip:16/p:6/dc:1/bh:4:3/th:1/ph:1/a:1:1", "chs:md5", "c:10:10:sm"):
+        assert (await info.get(options, f"local:///{name}")).status_code == status
 
 
 async def test_nothing_that_a_client_sends_is_a_bug(begin: StartInfo) -> None:

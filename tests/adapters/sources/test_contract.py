@@ -17,7 +17,8 @@ from imgserve.adapters.sources.http import HttpLimits, HttpSource
 from imgserve.adapters.sources.local import LocalSource
 from imgserve.adapters.sources.s3 import S3Source
 from imgserve.errors import BadRequest, SourceNotFound, SourceTooLarge
-from imgserve.ports import Source
+from imgserve.ports import Source, unannounced
+from imgserve.service.heads import HeadReader
 from tests.adapters.sources.conftest import Web, kept_file
 
 MODIFIED = "Wed, 21 Oct 2026 07:28:00 GMT"
@@ -171,6 +172,42 @@ async def test_a_range_says_where_it_lies(shelf: Shelf) -> None:
     blob = await shelf.source.fetch(url, max_bytes=0, headers={"Range": "bytes=8-20"})
     assert blob.data == b"89"
     assert blob.origin.headers["content-range"] == "bytes 8-9/10"
+
+
+@pytest.mark.parametrize(("size", "where"), [(100_000, "bytes 0-65535/100000"), (10, "bytes 0-9/10")])
+async def test_the_first_bytes_come_with_the_size_of_all(shelf: Shelf, size: int, where: str) -> None:
+    data = bytes(range(10)) * (size // 10)
+    url = shelf.put("start.jpg", data)
+    async with shelf.source.open(url, max_bytes=size, headers={"Range": "bytes=0-65535"}) as stream:
+        assert stream.origin.headers["content-range"] == where
+        assert b"".join([chunk async for chunk in stream.chunks()]) == data[:65_536]
+
+
+async def test_heads_are_read_of_any_source(shelf: Shelf) -> None:
+    large = b"\x89PNG\r\n\x1a\n" + bytes(4) + b"IDAT" + bytes(3_000_000)
+    for name, body in (("large.png", large), ("small.png", b"small"), ("empty.png", b"")):
+        reader = HeadReader(
+            source=shelf.source,
+            url=shelf.put(name, body),
+            max_bytes=0,
+            headers={},
+            announce=unannounced,
+            sized=True,
+        )
+        head = await reader.read()
+        if not body:  # some say that there is no such range
+            assert head is None or head.whole
+            continue
+        assert head is not None
+        whole = body is not large
+        assert (head.size, head.whole, head.data) == (len(body), whole, body if whole else body[:16])
+        assert (head.origin.status, head.origin.etag is None) == (200, False)
+
+
+async def test_a_range_of_what_the_client_has_is_answered_by_304(shelf: Shelf) -> None:
+    url = shelf.put("known.jpg", b"12345")
+    etag = (await shelf.source.fetch(url, max_bytes=0, headers={})).origin.etag or ""
+    assert await streamed(shelf, url, max_bytes=0, If_None_Match=etag, Range="bytes=0-65535") == (304, b"")
 
 
 async def test_a_range_behind_the_end_is_an_answer(shelf: Shelf) -> None:

@@ -1,0 +1,82 @@
+"""Responsive pictures: what stands in the vectors, and what cannot be asked for."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from imgserve.client import BadOption, UrlSigner, image_props, srcset, token
+
+VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "srcset.json").read_text("utf-8"))
+FUNCTIONS: dict[str, Callable[..., object]] = {"token": token, "srcset": srcset, "image_props": image_props}
+MUG = "https://shop.example.com/mug.jpg"
+
+signer = UrlSigner("", "")
+
+
+@pytest.mark.parametrize("case", VECTORS["cases"], ids=lambda case: case["name"])
+def test_vectors(case: dict[str, Any]) -> None:
+    made = FUNCTIONS[case["function"]]
+    options = [f"{name}:{value}" for name, value in case["options"].items()]
+    arguments = dict(case["arguments"])
+    if "qualities" in arguments:
+        # JSON has no tuples.
+        arguments["qualities"] = [tuple(one) if isinstance(one, list) else one for one in arguments["qualities"]]
+    with_key = UrlSigner(VECTORS["key"], VECTORS["salt"], base_url=VECTORS["base_url"])
+    assert made(with_key, case["source"], *options, **arguments) == case["result"]
+
+
+def test_densities_of_a_box_give_whole_widths() -> None:
+    widths = range(16, 3841, 77)
+    text = srcset(signer, MUG, widths=list(widths), width=1000, height=563)
+    densities = [float(one) for one in re.findall(r"\?dpr=([0-9.]+)", text)]
+    assert [round(1000 * one) for one in densities] == list(widths)
+
+
+def test_another_separator_is_the_signers() -> None:
+    comma = UrlSigner("", "", arguments_separator=",")
+    text = srcset(comma, MUG, "rs:fill:600:400", widths=[300, 600])
+    assert text.startswith("/unsafe/resizing_type,fill/width,600/height,400/choose,dpr,0.5,1/plain/")
+
+
+def test_a_choice_of_ones_own_stands_beside_that_of_the_width() -> None:
+    assert "/choose:f:webp:png/choose:w:300/" in srcset(signer, MUG, "choose:f:webp:png", widths=[300])
+
+
+def test_what_the_picture_is_cropped_by_is_decided_by_whoever_says_how() -> None:
+    room: dict[str, Any] = {"width": 60, "height": 40}
+    assert "/resizing_type:fill-down/" in token(signer, MUG, **room)
+    assert "/resizing_type:fill/" in token(signer, MUG, "rt:fill", **room)
+    assert "resizing_type" not in token(signer, MUG, presets=["grid"], **room)
+    assert "resizing_type" not in token(signer, MUG, "pr:grid", **room)
+    assert "resizing_type" not in token(signer, MUG, "size:60:40")
+
+
+@pytest.mark.parametrize(
+    ("where", "arguments"),
+    [
+        ("height", {"height": 400, "widths": [300]}),
+        ("width", {}),
+        ("width", {"height": 400}),
+        ("widths", {"widths": []}),
+        ("widths", {"widths": [0, 300]}),
+        ("widths", {"width": -1}),
+    ],
+)
+@pytest.mark.parametrize("mode", ["token", "urls"])
+def test_sizes_that_make_no_picture_are_refused(where: str, arguments: dict[str, Any], mode: Any) -> None:
+    with pytest.raises(BadOption) as caught:
+        image_props(signer, MUG, mode=mode, **arguments)
+    assert caught.value.where == where
+    assert caught.value.expected
+
+
+@pytest.mark.parametrize("options", [("widht:300",), ("quality:900",)])
+def test_a_wrong_option_is_told(options: tuple[str, ...]) -> None:
+    with pytest.raises(BadOption):
+        image_props(signer, MUG, *options, width=300)
