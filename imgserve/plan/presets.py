@@ -11,6 +11,7 @@ from imgserve.errors import ConfigError, ImgserveError
 from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Catalog, Op, Stage, op
 from imgserve.spec.params import texts
+from imgserve.spec.shapes import GravityKind, Pairs
 
 
 @op("preset", "pr", stage=Stage.META, example="preset:grid")
@@ -103,7 +104,9 @@ def op_from_value(option: str, value: object, catalog: Catalog) -> Op:
         raise BadArgument(option, "the name of an option")
     cls = catalog.by_name[option]
     fields = list(cls.spec.params)
-    table = value if isinstance(value, dict) else {fields[0]: value}
+    first = cls.spec.params[fields[0]].kind
+    is_value = isinstance(first, GravityKind | Pairs) and isinstance(value, dict) and fields[0] not in value
+    table = value if isinstance(value, dict) and not is_value else {fields[0]: value}
     for field in table:
         if field not in cls.spec.params:
             raise BadArgument(str(field), f"one of the fields {', '.join(fields)}")

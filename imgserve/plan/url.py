@@ -33,6 +33,10 @@ _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9_-]")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
+#: What has a meaning in URLs, and what browsers escape on its way, so that the signature would not fit any more.
+_UNSAFE: Final = re.compile(r"""[/?#"<>\\^`{}|]|%3A|[^\x21-\x7e]""")
+_DOTS: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
+
 #: Schemes of sources that are on no other machine.
 _NO_HOST: Final = ("local", "upload")
 
@@ -364,7 +368,7 @@ def write(plan: Plan, *, separator: str = ":", encode: bool = False, choices: Se
     """Print a Plan as the path to sign (from its leading "/"), with a plain or (`encode`) base64 source.
 
     `choices` are `choose` segments: presets to choose from go before the options, which win over what presets set, and
-    all others behind. Raises BadOption when an argument cannot stand in a URL segment.
+    all others behind. Raises BadOption for an argument and BadRequest for a source that would not arrive as written.
     """
     presets = [one for one in choices if one.split(separator)[1] in Preset.spec.names]
     segments = [
@@ -375,6 +379,13 @@ def write(plan: Plan, *, separator: str = ":", encode: bool = False, choices: Se
     if encode:
         source = base64.urlsafe_b64encode(plan.source.encode()).rstrip(b"=").decode()
     else:
+        if _DOTS.search(plan.source):
+            raise BadRequest(
+                "Browsers would resolve the . and .. in this source, and the signature would not fit any more.",
+                where="source",
+                got=plan.source[:200],
+                expected="a URL without them in its path, or base64",
+            )
         source = f"{PLAIN}/{quote(plan.source, safe=PLAIN_SAFE)}"
     return "/" + "/".join([*segments, source])
 
@@ -382,8 +393,11 @@ def write(plan: Plan, *, separator: str = ":", encode: bool = False, choices: Se
 def _segment(one: Op, separator: str) -> str:
     pieces = one.arguments()
     for piece in pieces:
-        if separator in piece or "/" in piece or "?" in piece or "#" in piece or "%3A" in piece:
+        if separator in piece or _UNSAFE.search(piece):
             raise BadOption(
-                f"Option {one.spec.name}: {piece[:80]!r} cannot stand in a URL.", where=one.spec.name, got=piece[:80]
+                f"Option {one.spec.name}: {piece[:80]!r} cannot stand in a URL.",
+                where=one.spec.name,
+                got=piece[:80],
+                expected=f"a text without {separator} / ? # and what browsers escape, such as spaces",
             )
     return separator.join([one.spec.name, *pieces])

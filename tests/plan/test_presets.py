@@ -9,8 +9,9 @@ import pytest
 from imgserve.errors import ConfigError
 from imgserve.ops.catalog import CATALOG
 from imgserve.ops.geometry import GravityOption, Resize
-from imgserve.plan.presets import Preset, check_names, load_toml, parse_strings
+from imgserve.plan.presets import Preset, check_names, load_toml, op_from_value, parse_strings
 from imgserve.plan.url import Grammar, parse_options
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.values import Gravity, GravityType
 
 
@@ -70,3 +71,24 @@ def test_presets_of_presets_must_exist() -> None:
     presets = parse_strings(["a=pr:b:c", "b=w:1"], lambda segments: parse_options(segments, grammar))
     with pytest.raises(ConfigError, match="preset a uses the preset c"):
         check_names(presets)
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "text"),
+    [
+        ("gravity", "sm", "gravity:sm"),
+        ("gravity", {"type": "no", "x": 5}, "gravity:no:5:0"),
+        ("gravity", {"gravity": {"type": "no", "x": 5}}, "gravity:no:5:0"),
+        ("format_quality", {"webp": 70, "avif": 50}, "format_quality:avif:50:webp:70"),
+        ("format_quality", {"format_quality": {"webp": 70}}, "format_quality:webp:70"),
+    ],
+)
+def test_an_option_takes_the_value_of_its_first_argument_or_a_table(option: str, value: object, text: str) -> None:
+    assert op_from_value(option, value, CATALOG).text() == text
+
+
+def test_a_table_that_is_neither_says_what_is_expected() -> None:
+    with pytest.raises(BadArgument, match="a gravity"):
+        op_from_value("gravity", {"typ": "no"}, CATALOG)
+    with pytest.raises(BadArgument, match="one of the fields"):
+        op_from_value("resize", {"wide": 5}, CATALOG)

@@ -12,7 +12,7 @@ from imgserve.engine.intent import Intent
 from imgserve.errors import BadOption, BadRequest, NotFound, OptionForbidden, RequestError
 from imgserve.ops.behaviour import Setting, Transform
 from imgserve.ops.catalog import CATALOG
-from imgserve.ops.delivery import Expires, Filename
+from imgserve.ops.delivery import Cachebuster, Expires, Filename
 from imgserve.ops.filters import Blur, Pixelate
 from imgserve.ops.geometry import Dpr, Width
 from imgserve.ops.overlay import Watermark
@@ -356,6 +356,21 @@ def test_writing_refuses_what_no_url_can_hold() -> None:
 
     with pytest.raises(BadOption, match="cannot stand in a URL"):
         write(Plan(source=URL, ops=(Fake(),)))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["a b", "ä", 'a"b', "a|b", "a%3Ab", "a:b", "a?b", "{a}"])
+def test_writing_refuses_what_browsers_would_change(name: str) -> None:
+    with pytest.raises(BadOption) as caught:
+        write(Plan(source=URL, delivery=(Cachebuster(value=name),)))
+    assert caught.value.expected is not None
+    assert "browsers escape" in caught.value.expected
+
+
+@pytest.mark.parametrize("source", ["https://a.example/../b.jpg", "https://a.example/./b", "local:///.."])
+def test_sources_that_browsers_would_resolve_are_written_in_base64_alone(source: str, grammar: Grammar) -> None:
+    with pytest.raises(BadRequest, match="would resolve"):
+        write(Plan(source=source))
+    assert parse(write(Plan(source=source), encode=True).removeprefix("/"), grammar).source == source
 
 
 @pytest.mark.parametrize("encode", [False, True])
