@@ -24,7 +24,7 @@ _NOT_VISIBLE: Final = re.compile(r"[^\x21-\x7e]")
 _USER: Final = re.compile(r"(:|%3a)((?:/|%2f){2})[^/@]*?(?:@|%40)(?=[^/@]*[/.:])", re.IGNORECASE)
 _QUERY: Final = re.compile(r"(\?|%3f)[^@]*", re.IGNORECASE)
 #: First segments of routes that are no signatures.
-_PLAIN_ROUTES: Final = (".well-known", "v1")
+_PLAIN_ROUTES: Final = (".well-known", "v1", "console", "playground")
 #: The end of a path that can only be a base64 source.
 _BASE64: Final = re.compile(r"(?:/[A-Za-z0-9_=-]+)+(?:\.[A-Za-z0-9]+)?$")
 

@@ -96,7 +96,9 @@ class Server:
     allow_origin: str = header_text(default="", doc="Access-Control-Allow-Origin of answers")
     user_agent: str = header_text(default="imgserve/%current_version", doc="User-Agent for origins")
     health_check_path: str = text(default="", doc="one more path that answers like /health")
-    development: bool = flag(default=False, doc="serve /explain; not for production")
+    development: bool = flag(
+        default=False, doc="serve /explain, and sign for /playground without a key; not for production"
+    )
     log_format: str = choice(
         "pretty", "structured", "json", "gcp", default="pretty", doc="how log lines are written; gcp is json"
     )

@@ -94,7 +94,7 @@ class ApiEndpoint:
             await self._rates.count(exchange, key)
         query = _read_query(scope.get("query_string", b""), action.queries)
         value = await _read_object(exchange) if action.reads else {}
-        if exchange.method not in READ_METHODS:
+        if key and exchange.method not in READ_METHODS:
             logger.info("API key %s: %s %s", key, exchange.method, exchange.raw_path.decode("latin-1"))
         call = Call(key=key, parameters=scope.get("path_params", {}), query=query, value=value)
         await action.handler(exchange, call)

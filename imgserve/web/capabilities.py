@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 import imgserve
 from imgserve.engine.formats import FORMATS
 from imgserve.ops.catalog import CATALOG
+from imgserve.plan.presets import Presets
 from imgserve.ports.models import Provider, Task
 from imgserve.web.api import Call
 from imgserve.web.exchange import Exchange
@@ -20,7 +22,7 @@ _KEEP_S: Final = 5.0
 
 
 class CapabilitiesEndpoint:
-    """Handler of the capabilities; `queue`, `pending`, and plug-ins that added `options`, are told as they are."""
+    """Handler of the capabilities; what the app knows of its settings is told as it is."""
 
     def __init__(
         self,
@@ -30,6 +32,9 @@ class CapabilitiesEndpoint:
         pending: str,
         options: int = len(CATALOG.ops),
         plugins: Sequence[str] = (),
+        presets: Presets = MappingProxyType({}),
+        separator: str = ":",
+        signature_size: int = 32,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._providers = providers
@@ -37,6 +42,11 @@ class CapabilitiesEndpoint:
         self._pending = pending
         self._options = options
         self._plugins = tuple(plugins)
+        self._presets = [
+            {"name": one.name, "doc": one.doc, "options": "/".join(op.text(separator) for op in one.ops)}
+            for one in presets.values()
+        ]
+        self._urls = {"separator": separator, "signature_size": signature_size}
         self._clock = clock
         self._lock = asyncio.Lock()
         self._known: Mapping[str, Any] = {}
@@ -64,6 +74,8 @@ class CapabilitiesEndpoint:
             },
             "options": self._options,
             "plugins": list(self._plugins),
+            "presets": self._presets,
+            "urls": self._urls,
             "queue": self._queue,
             "pending": self._pending,
         }

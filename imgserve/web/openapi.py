@@ -13,7 +13,8 @@ from imgserve.spec.describe import presets_schema
 from imgserve.spec.kinds import Schema
 from imgserve.web.api import Call
 from imgserve.web.exchange import Exchange
-from imgserve.web.operations import OPERATIONS, Answer, Operation, Parameter
+from imgserve.web.operation import Answer, Operation, Parameter
+from imgserve.web.operations import OPERATIONS
 from imgserve.web.process_body import FORM
 from imgserve.web.responses import JSON, Response
 from imgserve.web.schemas import schemas

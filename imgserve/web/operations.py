@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from imgserve.errors import (
     BadOption,
@@ -11,7 +10,6 @@ from imgserve.errors import (
     BodyTypeRefused,
     Expired,
     ImageRefused,
-    ImgserveError,
     JobEnded,
     ModelFailed,
     NoProvider,
@@ -34,7 +32,7 @@ from imgserve.errors import (
     UnsupportedImage,
 )
 from imgserve.ports.jobs import JobState
-from imgserve.web.responses import JSON
+from imgserve.web.operation import Answer, Operation, Parameter
 
 NDJSON: Final = "application/x-ndjson"
 EVENTS: Final = "text/event-stream"
@@ -44,56 +42,6 @@ MAX_LIMIT: Final = 500
 LIMIT: Final = 50
 #: Far more than any queue's word for a place in its list.
 MAX_AFTER_CHARS: Final = 500
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parameter:
-    """A value in the path or in the query; `schema` is its JSON Schema."""
-
-    name: str
-    doc: str
-    schema: dict[str, Any]
-    place: str = "query"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An answer that is no error; `schema` names a component, "" = a text of this `kind`."""
-
-    doc: str
-    schema: str = ""
-    kind: str = JSON
-    status: int = 200
-    #: Where the answer says what it is about.
-    location: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """What one method does at one path."""
-
-    #: Handlers go by it, and functions of generated clients are called by it.
-    id: str
-    method: str
-    path: str
-    #: One sentence, and all that has to be said.
-    summary: str
-    doc: str = ""
-    parameters: tuple[Parameter, ...] = ()
-    #: Component of the JSON object in the body, "" = no body is read here.
-    body: str = ""
-    #: Component of the form that may be sent in its place.
-    form: str = ""
-    #: Whether the handler reads the body itself.
-    streams: bool = False
-    answers: tuple[Answer, ...]
-    #: Beside those of every operation.
-    errors: tuple[type[ImgserveError], ...] = ()
-    #: Whether it wants a key, and counts as a request of it.
-    keyed: bool = True
-    counted: bool = True
-    #: Of the body, by name.
-    examples: dict[str, Any] = field(default_factory=dict)
 
 
 _ID: Final = Parameter(
@@ -176,6 +124,32 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         examples={
             "source": {"source": _SOURCE},
             "own": {"source": _SOURCE, "outputs": {"tile": {"options": ["w:300"]}}},
+        },
+    ),
+    Operation(
+        id="sign",
+        method="POST",
+        path="/v1/sign",
+        summary="Sign the URL of a picture.",
+        doc="What a request for the URL would be refused for is told at once. With `explain` the source is looked at.",
+        body="Sign",
+        answers=(Answer(doc="The URL.", schema="Signed"),),
+        errors=(
+            BadOption,
+            OptionForbidden,
+            SourceForbidden,
+            SourceNotFound,
+            SourceTooLarge,
+            SourceUnreachable,
+            SourceTimeout,
+            UnsupportedImage,
+            ImageRefused,
+            Unavailable,
+            RenderTimeout,
+        ),
+        examples={
+            "named": {"source": _SOURCE, "options": {"width": 600, "format": "webp"}, "presets": ["shadow"]},
+            "choices": {"source": _SOURCE, "choose": {"w": [320, 640, 1280], "q": ["75", "50-90"]}},
         },
     ),
     Operation(

@@ -1,4 +1,4 @@
-"""The console at /console: a page that holds no data, asks for an API key and shows the jobs of this server."""
+"""Pages of this server, /console and /playground: files that hold no data, and ask the API with a key."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from imgserve.web.responses import HTML, Headers, Response
 
 CONSOLE: Final = "/console"
 
-_FOLDER: Final = Path(__file__).parent / "console"
-_PAGE: Final = "console.html"
+_HERE: Final = Path(__file__).parent
+#: What every page has; it is served beside each page's own files, so that their addresses stay relative.
+_EVERY_PAGE: Final = _HERE / "page"
 _KINDS: Final = {
     ".html": HTML,
     ".css": "text/css; charset=utf-8",
@@ -34,7 +35,7 @@ _TAG_CHARS: Final = 16
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """Handler of one file of the console, which browsers keep but ask about each time."""
+    """Handler of one file of a page, which browsers keep but ask about each time."""
 
     headers: Headers
     tag: str
@@ -48,28 +49,36 @@ class PageFile:
             await exchange.send(Response(headers=self.headers, body=self.body))
 
 
-async def _to_the_page(exchange: Exchange) -> None:
-    """Lead from /console/ to /console: the page's addresses are relative."""
-    headers = (("location", f"..{CONSOLE}"), ("cache-control", "no-cache"))
-    await exchange.send(Response(status=308, headers=headers))
+@dataclass(frozen=True, slots=True)
+class _ToPage:
+    """Handler that leads from /console/ to /console: the page's addresses are relative."""
+
+    path: str
+
+    async def __call__(self, exchange: Exchange) -> None:
+        headers = (("location", f"..{self.path}"), ("cache-control", "no-cache"))
+        await exchange.send(Response(status=308, headers=headers))
 
 
-def console_handlers() -> dict[str, Handler]:
-    """Read the console's files, and give the handlers by path (without the server's prefix)."""
-    files = {path.name: _read(path) for path in sorted(_FOLDER.iterdir()) if path.suffix in _KINDS}
-    page = files.pop(_PAGE)
-    assets: dict[str, Handler] = {f"{CONSOLE}/{name}": file for name, file in files.items()}
-    return {CONSOLE: page, f"{CONSOLE}/": _to_the_page, **assets}
+def page_handlers(path: str) -> dict[str, Handler]:
+    """Read the files of the page at `path`, and give the handlers by path (without the server's prefix)."""
+    folders = (_EVERY_PAGE, _HERE / path.removeprefix("/"))
+    files = {one.name: one for folder in folders for one in sorted(folder.iterdir()) if one.suffix in _KINDS}
+    made = {name: page_file(one.read_bytes(), _KINDS[one.suffix]) for name, one in files.items()}
+    page = made.pop(f"{path.removeprefix('/')}.html")
+    return {path: page, f"{path}/": _ToPage(path), **{f"{path}/{name}": file for name, file in made.items()}}
 
 
-def _read(path: Path) -> PageFile:
-    body = path.read_bytes()
+def page_file(body: bytes, kind: str) -> PageFile:
+    """Make the handler of a file of this content type."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:_TAG_CHARS]}"'
     headers = (
-        ("content-type", _KINDS[path.suffix]),
+        ("content-type", kind),
         ("cache-control", "no-cache"),
         ("etag", tag),
         ("content-security-policy", _POLICY),
+        # Who has opened a page must not keep a hand on it.
+        ("cross-origin-opener-policy", "same-origin"),
         ("referrer-policy", "no-referrer"),
     )
     return PageFile(headers=headers, tag=tag, body=body)

@@ -14,7 +14,9 @@ from imgserve.web.api import MAX_NAMED
 from imgserve.web.job_orders import MAX_PRIORITY
 from imgserve.web.orders import MAX_SOURCES
 from imgserve.web.process_schemas import SCHEMAS as PROCESS_SCHEMAS
+from imgserve.web.sign_schemas import SCHEMAS as SIGN_SCHEMAS
 
+_STRING: Final[Schema] = {"type": "string"}
 _TEXT: Final[Schema] = {"type": "string", "minLength": 1}
 _COUNT: Final[Schema] = {"type": "integer", "minimum": 0}
 _TASK: Final[Schema] = {"type": "string", "enum": [task.value for task in Task]}
@@ -133,6 +135,7 @@ def schemas(*, option_names: Sequence[str], separator: str, error_codes: Sequenc
     """Give every schema by its name; `option_names` are those that URLs of this server may have."""
     return {
         **PROCESS_SCHEMAS,
+        **SIGN_SCHEMAS,
         "Error": _error(error_codes),
         "OptionName": {"type": "string", "enum": list(option_names)},
         "Options": _options(option_names, separator),
@@ -191,6 +194,8 @@ def schemas(*, option_names: Sequence[str], separator: str, error_codes: Sequenc
                 "formats": _object({name: {"type": "array", "items": _TEXT} for name in ("in", "out")}),
                 "options": _described(_COUNT, "how many options there are"),
                 "plugins": _described({"type": "array", "items": _TEXT}, "plug-ins that have added options"),
+                "presets": {"type": "array", "items": _object({"name": _TEXT, "doc": _STRING, "options": _STRING})},
+                "urls": _object({"separator": _TEXT, "signature_size": _COUNT}, doc="how URLs are written"),
                 "queue": _described(_TEXT, "what keeps the jobs"),
                 "pending": _described(_TEXT, "how an image URL is answered whose AI step is not ready"),
             }

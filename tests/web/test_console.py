@@ -2,64 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.running import clean_environment
-from tests.web.browser import Console, chromium
-from tests.web.conftest import KEY, SALT
-from tests.web.pictures import jpeg, png
+from tests.web.browser import API_KEY, Console, chromium, looking, served
 
-API_KEY = "a-key-of-the-console-tests"
 WRONG_KEY = "not-a-key"
-ROOT = Path(__file__).parent.parent.parent
-
-
-@contextmanager
-def served(folder: Path, prefix: str = "") -> Iterator[str]:
-    """Run a server with the pictures a.jpg and cut.png in its root; gives its URL."""
-    root = folder / "root"
-    root.mkdir()
-    (root / "a.jpg").write_bytes(jpeg())
-    (root / "cut.png").write_bytes(png())
-    environment = clean_environment(
-        IMGSERVE_KEY=KEY,
-        IMGSERVE_SALT=SALT,
-        IMGSERVE_LOCAL_FILESYSTEM_ROOT=str(root),
-        IMGSERVE_CACHE="disk",
-        IMGSERVE_CACHE_PATH=str(folder / "cache"),
-        IMGSERVE_API_KEYS=f"tests:{hashlib.sha256(API_KEY.encode()).hexdigest()}",
-        # Far beyond what a test asks, and still counted.
-        IMGSERVE_API_RATE="100000",
-        IMGSERVE_PATH_PREFIX=prefix,
-        IMGSERVE_RENDER_THREADS="1",
-        PYTHONPATH=str(ROOT),
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener, (folder / "log").open("w") as log:
-        number = listener.fileno()
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tests.web.console_program", str(number)],
-            env=environment,
-            cwd=ROOT,
-            pass_fds=[number],
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-        )
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    try:
-        yield url
-    finally:
-        process.kill()
-        process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -72,19 +24,6 @@ def browser() -> Iterator[Browser]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(tmp_path_factory.mktemp("console")) as url:
         yield url
-
-
-@contextmanager
-def looking(browser: Browser, url: str, *, prefix: str = "", width: int = 1280, height: int = 800) -> Iterator[Console]:
-    """Open a window of its own, and check in the end that the page did nothing that it must not."""
-    context = browser.new_context(viewport={"width": width, "height": height})
-    try:
-        console = Console(context.new_page(), url, prefix)
-        console.watch()
-        yield console
-        console.check()
-    finally:
-        context.close()
 
 
 @pytest.fixture

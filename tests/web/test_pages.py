@@ -1,7 +1,8 @@
-"""The console's files, and the headers that they come with."""
+"""The files of pages, and the headers that they come with."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import httpx
@@ -11,14 +12,15 @@ from starlette.middleware import Middleware
 from starlette.routing import Route
 
 from imgserve.web.edge import Edge, EdgePolicy, Endpoint
-from imgserve.web.pages import console_handlers
+from imgserve.web.pages import CONSOLE, page_handlers
+from imgserve.web.playground import PLAYGROUND
 
-FILES = Path(__file__).parent.parent.parent / "imgserve/web/console"
+WEB = Path(__file__).parent.parent.parent / "imgserve/web"
 
 
 @pytest.fixture
 def client() -> httpx.AsyncClient:
-    routes = [Route(f"/x{path}", Endpoint(handler), methods=None) for path, handler in console_handlers().items()]
+    routes = [Route(f"/x{path}", Endpoint(handler), methods=None) for path, handler in page_handlers(CONSOLE).items()]
     app = Starlette(routes=routes, middleware=[Middleware(Edge, policy=EdgePolicy(), log=lambda exchange: None)])
     app.router.redirect_slashes = False
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://images.test")
@@ -61,12 +63,16 @@ async def test_a_slash_behind_leads_to_the_page(client: httpx.AsyncClient) -> No
     assert (answer.status_code, answer.url.path) == (200, "/x/console")
 
 
-def test_every_file_that_the_page_needs_is_there_and_none_is_elsewhere() -> None:
-    handlers = console_handlers()
-    assert {"/console", "/console/console.js", "/console/console.css"} < set(handlers)
-    for path in FILES.iterdir():
-        text = path.read_text()
-        assert path.name == "console.html" or f"/console/{path.name}" in handlers
+@pytest.mark.parametrize("page", [CONSOLE, PLAYGROUND])
+def test_every_file_that_a_page_needs_is_there_and_none_is_elsewhere(page: str) -> None:
+    handlers = page_handlers(page)
+    name = page.removeprefix("/")
+    texts = {path.name: path.read_text() for folder in ("page", name) for path in (WEB / folder).iterdir()}
+    assert {f"{page}/{one}" for one in texts if one != f"{name}.html"} | {page, f"{page}/"} == set(handlers)
+    for one, text in texts.items():
         assert "innerHTML" not in text
         # Data URLs name the language that they are written in.
-        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", ""), one
+        for needed in re.findall(rf'(?:from "\./|(?:src|href)="{name}/)([a-z.]+)"', text):
+            assert needed in texts, f"{one} needs {needed}"
+    assert len(texts) == sum(1 for folder in ("page", name) for _ in (WEB / folder).iterdir()), "two share a name"

@@ -1,14 +1,9 @@
 // What the console asks the server: JSON with a key, and the events of a job.
 
+import { ApiError, errorOf } from "./errors.js";
+
 // Behind it, an answer is not waited for any more.
 const PATIENCE_MS = 15_000;
-
-export class ApiError extends Error {
-  constructor(message, { status = 0, code = "offline", where = "", retryAfter = 0 } = {}) {
-    super(message);
-    Object.assign(this, { status, code, where, retryAfter });
-  }
-}
 
 export class Api {
   constructor(key) {
@@ -102,20 +97,4 @@ export class Api {
     const reset = Number(headers.get("x-ratelimit-reset"));
     if (left !== null) this.pace = (2000 * reset) / Math.max(1, Number(left));
   }
-}
-
-/** Read an error answer; one of ours has a sentence. */
-export async function errorOf(answer) {
-  let told;
-  try {
-    told = (await answer.json()).error;
-  } catch {
-    told = undefined; // of a proxy, which speaks HTML
-  }
-  return new ApiError(told?.message ?? `The server answered with status ${answer.status}.`, {
-    status: answer.status,
-    code: told?.code ?? "unknown",
-    where: told?.where ?? "",
-    retryAfter: Number(answer.headers.get("retry-after")) || told?.retry_after_s || 0,
-  });
 }

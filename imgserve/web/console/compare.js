@@ -1,7 +1,8 @@
 // The pictures of a job: before alone, or before and after under a slider, or side by side where shapes differ.
 
-import { errorOf } from "./api.js";
 import { make, say, show } from "./dom.js";
+import { errorOf } from "./errors.js";
+import { Slider } from "./slider.js";
 
 // Shapes that differ by more of their width cannot lie on each other.
 const SAME_SHAPE = 0.03;
@@ -10,17 +11,14 @@ export class Compare {
   constructor() {
     this.before = picture("Before: the source");
     this.after = picture("After: the result");
-    this.slider = make("input", { type: "range", min: 0, max: 100, value: 50, step: 1, className: "slider" });
-    this.slider.setAttribute("aria-label", "Compare before and after");
-    this.slider.addEventListener("input", () => this.slide());
-    this.line = make("span", { className: "line", "aria-hidden": "true" });
-    this.frame = make("div", { className: "frame" }, this.before.box, this.after.box, this.line, this.slider);
+    this.slider = new Slider();
+    this.frame = make("div", { className: "frame" }, this.before.box, this.after.box, ...this.slider.nodes);
+    this.slider.move(this.frame);
     this.blank = make("p", { className: "quiet blank" });
     this.stage = make("div", { className: "stage" }, this.frame, this.blank);
     this.note = make("p", { className: "quiet caption" });
     this.node = make("figure", { className: "pictures" }, this.stage, make("figcaption", {}, this.note));
     for (const one of [this.before, this.after]) one.changed = () => this.arrange();
-    this.slide();
   }
 
   update(job) {
@@ -40,8 +38,7 @@ export class Compare {
     this.stage.dataset.mode = alike ? "slide" : before.url && after.url && both ? "side" : "one";
     this.frame.style.setProperty("--ratio", after.ratio || before.ratio || 4 / 3);
     for (const one of [before, after]) one.box.style.setProperty("--ratio", one.ratio || 4 / 3);
-    show(this.slider, Boolean(alike));
-    show(this.line, Boolean(alike));
+    this.slider.show(Boolean(alike));
     show(before.box, there(before) && Boolean(both || !after.ratio));
     show(after.box, there(after));
     // The pattern is behind pictures alone, not behind what is loading.
@@ -63,12 +60,6 @@ export class Compare {
     if (after.url) return "The result is loading…";
     if (!before.url) return `This server gives no address of the source's picture. ${this.waits ?? ""}`;
     return this.waits ?? "";
-  }
-
-  slide() {
-    const at = this.slider.value;
-    this.frame.style.setProperty("--at", `${at}%`);
-    this.slider.setAttribute("aria-valuetext", `${at} % before, ${100 - at} % after`);
   }
 }
 

@@ -1,8 +1,10 @@
 // The console: its key, what is shown, and the loop that keeps it up to date.
 
-import { Api, ApiError } from "./api.js";
+import { Api } from "./api.js";
 import { Detail } from "./detail.js";
 import { byId, say, show } from "./dom.js";
+import { ApiError } from "./errors.js";
+import { Gate } from "./gate.js";
 import { List } from "./list.js";
 import { Order } from "./order.js";
 import { Panel } from "./panel.js";
@@ -11,7 +13,6 @@ import { Pulse } from "./pulse.js";
 import { Streams } from "./streams.js";
 import { STATES, title } from "./words.js";
 
-const KEY = "imgserve.key";
 const POLL_MS = 2000;
 const LONGEST_POLL_MS = 30_000;
 const LOOK_MS = 30_000; // between two looks at the capabilities
@@ -36,6 +37,7 @@ const state = {
 };
 let timer;
 let round = new AbortController();
+const gate = new Gate(enter);
 const streams = new Streams(told);
 const panel = new Panel();
 const pulse = new Pulse();
@@ -55,24 +57,20 @@ const list = new List({
 // ---- The key
 
 function begin() {
-  const key = sessionStorage.getItem(KEY);
-  if (key) enter(key);
+  if (gate.key) enter(gate.key);
   else askForKey("");
 }
 
 function askForKey(reason) {
   leave();
-  show(byId("gate"), true);
-  say(byId("key-error"), reason);
-  byId("key").value = "";
-  byId("key").focus();
+  gate.ask(reason);
 }
 
 /** Forget all that is shown: another person may look next. */
 function leave() {
   clearTimeout(timer);
   round.abort();
-  sessionStorage.removeItem(KEY);
+  gate.forget();
   Object.assign(state, {
     api: null,
     jobs: [],
@@ -93,9 +91,8 @@ function leave() {
 }
 
 function enter(key) {
-  sessionStorage.setItem(KEY, key);
+  gate.keep(key);
   state.api = new Api(key);
-  show(byId("gate"), false);
   for (const id of ["room", "session"]) show(byId(id), true);
   const wanted = new URLSearchParams(location.hash.slice(1));
   state.filter = STATES.includes(wanted.get("state")) ? wanted.get("state") : "";
@@ -105,14 +102,6 @@ function enter(key) {
   poll();
 }
 
-byId("key-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  const key = byId("key").value.trim();
-  // Headers can have no others, and a browser's word for that is of no use.
-  const mistake = /^[\x21-\x7e]+$/.test(key) ? "" : "A key has letters, digits and signs of ASCII only: copy it again.";
-  say(byId("key-error"), mistake);
-  if (!mistake) enter(key);
-});
 byId("forget").addEventListener("click", () => askForKey(""));
 
 // ---- The loop

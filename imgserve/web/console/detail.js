@@ -1,8 +1,10 @@
 // The panel of one job: its way, its pictures, all that is known of it.
 
+import { copier } from "./clipboard.js";
 import { Compare, sameOrigin } from "./compare.js";
-import { make, middle, say, show } from "./dom.js";
+import { make, say, show } from "./dom.js";
 import { actionButton, badge, progressBar, updateBadge, updateBar } from "./list.js";
+import { middle } from "./middle.js";
 import {
   ago,
   duration,
@@ -17,13 +19,9 @@ import {
   title,
 } from "./words.js";
 
-// How long a button says that it has copied.
-const COPIED_MS = 1500;
-
 export class Detail {
   constructor(id, { act, close, news }) {
     this.id = id;
-    this.news = news;
     this.heading = make("h2", { id: "panel-title", tabIndex: -1 }, "Loading the job…");
     this.badge = badge();
     this.bar = progressBar();
@@ -33,8 +31,8 @@ export class Detail {
     this.action = actionButton(act);
     this.view = make("a", { className: "button", target: "_blank", rel: "noopener", hidden: true }, "Open result");
     this.facts = make("dl");
-    this.copyId = this.copier("Copy id", () => this.id);
-    this.copyUrl = this.copier("Copy URL", () => sameOrigin(this.job.url));
+    this.copyId = copier("Copy id", () => this.id, news);
+    this.copyUrl = copier("Copy URL", () => sameOrigin(this.job.url), news);
     const shut = make("button", { type: "button", className: "close", "aria-label": "Close the job" }, "×");
     shut.addEventListener("click", close);
     this.trouble = make("p", { className: "error", role: "alert" });
@@ -137,33 +135,5 @@ export class Detail {
     if (row.text === text) return;
     row.text = text;
     row.value.replaceChildren(node ? node() : (text ?? ""));
-  }
-
-  copier(word, text) {
-    const button = make("button", { type: "button" }, word);
-    button.addEventListener("click", async () => {
-      const copied = await copy(text());
-      say(button, copied ? "Copied" : "Press Ctrl+C");
-      this.news(copied ? "Copied." : "It cannot be copied from here.");
-      setTimeout(() => say(button, word), COPIED_MS);
-    });
-    return button;
-  }
-}
-
-/** Put a text into the clipboard; without TLS browsers leave only the old way. */
-async function copy(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return true;
-  } catch {
-    const field = make("textarea", { value: text, className: "unseen", readOnly: true });
-    const before = document.activeElement;
-    document.body.append(field);
-    field.select();
-    const copied = document.execCommand("copy");
-    field.remove();
-    before?.focus();
-    return copied;
   }
 }

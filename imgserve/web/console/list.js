@@ -1,6 +1,7 @@
 // The list of jobs: one row a job, changed in place so that focus and places stay.
 
-import { make, middle, say, show } from "./dom.js";
+import { make, say, show } from "./dom.js";
+import { middle } from "./middle.js";
 import { ago, capital, ended, exactTime, progressText, STATES, title } from "./words.js";
 
 // In which a second press means yes.

@@ -1,0 +1,208 @@
+"""The playground for everybody: by keys, by names, in both themes, on small windows, without motion."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.web.browser import Console, chromium, served
+from tests.web.playing import OPEN_ALL, SETTINGS, SETTLED, A, playing, recipe
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("playground"), **SETTINGS) as url:
+        yield url
+
+
+@pytest.fixture
+def playground(browser: Browser, server: str) -> Iterator[Console]:
+    with playing(browser, server) as made:
+        yield made
+
+
+def test_all_of_it_can_be_done_with_keys(playground: Console) -> None:
+    page = playground.page
+    playground.open()
+    page.locator(SETTLED).last.wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the result")).to_be_focused()
+
+    def tab_to(text: str, most: int = 60) -> None:
+        """Go on by Tab until what has the focus is called so."""
+        for _ in range(most):
+            page.keyboard.press("Tab")
+            name = page.evaluate(
+                "(document.activeElement.ariaLabel ?? '') + ' ' + (document.activeElement.innerText ?? '')"
+            )
+            if text in name:
+                # What has the focus shows it.
+                outline = page.evaluate("""(() => {
+                    const node = document.activeElement;
+                    return [node, node.nextElementSibling, node.closest('.frame')].filter(Boolean)
+                        .some(one => getComputedStyle(one).outlineStyle !== 'none');
+                })()""")
+                assert outline, text
+                return
+        raise AssertionError(f"no way to {text}")
+
+    tab_to("cut.png")
+    page.keyboard.press("Enter")
+    expect(page.locator("#snippet")).to_contain_text("cut.png")
+    tab_to("thumbnail")
+    page.keyboard.press("Space")
+    expect(page.locator("#snippet")).to_contain_text("preset:thumbnail")
+    tab_to("Effects", 120)
+    page.keyboard.press("Enter")
+    tab_to("Sigma: slider")
+    page.keyboard.press("End")
+    expect(page.locator("#snippet")).to_contain_text("blur:1000")
+    tab_to("Reset blur")
+    page.keyboard.press("Enter")
+    expect(page.locator("#snippet")).not_to_contain_text("blur")
+    expect(page.locator('[id="blur.sigma"]')).to_be_focused()
+    tab_to("Side by side", 200)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Side by side")).to_have_attribute("aria-pressed", "true")
+    tab_to("URL")
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("tab", name="Python")).to_be_focused()
+    expect(page.locator("#snippet")).to_contain_text("UrlSigner")
+
+
+NAMED = {"button", "textbox", "searchbox", "slider", "spinbutton", "radio", "combobox", "switch", "tab", "ColorWell"}
+NAMED |= {"link", "group", "radiogroup", "region", "form", "tablist", "tabpanel", "image", "DisclosureTriangle"}
+
+
+def test_every_control_has_a_name_and_every_id_is_one(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, presets="shadow", options={"quality": 500}))
+    expect(page.get_by_role("alert")).to_be_visible()
+    page.evaluate(OPEN_ALL)
+    nodes = page.context.new_cdp_session(page).send("Accessibility.getFullAXTree")["nodes"]
+    found = [one for one in nodes if not one["ignored"] and one["role"]["value"] in NAMED]
+    assert len(found) > 200
+    unnamed = [one["role"]["value"] for one in found if not one.get("name", {}).get("value", "").strip()]
+    # Pictures of samples are beside their names.
+    assert [role for role in unnamed if role not in ("image", "group")] == []
+    assert page.evaluate("""(() => {
+        const ids = [...document.querySelectorAll('[id]')].map(one => one.id);
+        const lost = [...document.querySelectorAll('[aria-describedby], [aria-labelledby], [aria-controls], [for]')]
+            .flatMap(one => ['aria-describedby', 'aria-labelledby', 'aria-controls', 'for']
+            .flatMap(name => (one.getAttribute(name) ?? '').split(' ').filter(Boolean)))
+            .filter(id => !ids.includes(id));
+        return [ids.length - new Set(ids).size, lost];
+    })()""") == [0, []]
+    headings = page.locator("h1, h2").all_inner_texts()
+    assert headings[0] == "imgserve playground"
+    assert len(page.locator("main").all()) == 1
+    playground.statuses.clear()
+
+
+CONTRAST = """() => {
+    const parse = (text) => {
+        const [red, green, blue, alpha = 1] = text.match(/[\\d.]+(?:e-?\\d+)?/g).map(Number);
+        const scale = text.startsWith('color(') ? 255 : 1;
+        return [red * scale, green * scale, blue * scale, alpha];
+    };
+    const over = (top, under) => [0, 1, 2].map((at) => top[at] * top[3] + under[at] * (1 - top[3]));
+    const light = ([red, green, blue]) => {
+        const line = (value) => (value / 255 <= 0.04045 ? value / 255 / 12.92 : ((value / 255 + 0.055) / 1.055) ** 2.4);
+        return 0.2126 * line(red) + 0.7152 * line(green) + 0.0722 * line(blue);
+    };
+    const behind = (node) => {
+        const layers = [];
+        for (let one = node; one; one = one.parentElement) {
+            const colour = parse(getComputedStyle(one).backgroundColor);
+            if (colour[3] > 0) layers.push(colour);
+            if (colour[3] === 1) break;
+        }
+        return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
+    };
+    const found = [];
+    for (const node of document.querySelectorAll('body *')) {
+        const own = [...node.childNodes].some((one) => one.nodeType === 3 && one.data.trim());
+        if (!own && !(node.placeholder && !node.value)) continue;
+        if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
+        if (node.closest('.label, .skip, [aria-disabled=true], .unseen, noscript, option')) continue;
+        const under = behind(node);
+        const ink = light(over(parse(getComputedStyle(node).color), under));
+        const [high, low] = [ink, light(under)].sort((one, other) => other - one);
+        const ratio = (high + 0.05) / (low + 0.05);
+        if (ratio < 4.5) found.push([node.className || node.tagName, (node.textContent || '').slice(0, 30), ratio]);
+    }
+    return found;
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_are_read_easily_in_both_themes(browser: Browser, server: str, scheme: str) -> None:
+    other = "dark" if scheme == "light" else "light"
+    with playing(browser, server, color_scheme=scheme) as playground:
+        page = playground.page
+        playground.open(recipe(source=A, presets="shadow,grid", options={"width": 20, "quality": 500}))
+        expect(page.get_by_role("alert")).to_be_visible()
+        page.evaluate("document.querySelectorAll('.group').forEach(one => { one.open = true })")
+        for theme in (scheme, other, scheme):
+            page_colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+            assert (sum(map(int, re.findall(r"\d+", page_colour))) < 380) is (theme == "dark")
+            assert page.evaluate(CONTRAST) == []
+            page.locator('[id="quality.quality"]').fill("50")
+            expect(page.locator("#snippet")).to_be_visible()
+            page.locator(SETTLED).last.wait_for()
+            assert page.evaluate(CONTRAST) == []
+            switch = page.get_by_role("switch", name="Dark theme")
+            assert switch.get_attribute("aria-checked") == str(theme == "dark").lower()
+            switch.click()
+        # The system's own theme is not kept, the other one is, and is there before the first paint.
+        assert page.evaluate("document.documentElement.dataset.theme") == other
+        page.reload()
+        assert page.evaluate("document.documentElement.dataset.theme") == other
+        playground.statuses.clear()
+
+
+BEYOND = """(() => {
+    const pane = document.querySelector('.recipe').getBoundingClientRect().right + 0.5;
+    return [...document.querySelectorAll('.recipe *')]
+        .filter(one => one.checkVisibility() && !one.closest('.samples') && one.getBoundingClientRect().right > pane)
+        .map(one => one.outerHTML.slice(0, 100));
+})()"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 700, 900])
+def test_narrow_windows_have_all_of_it_and_nothing_to_scroll_sideways(
+    browser: Browser, server: str, width: int
+) -> None:
+    with playing(browser, server, width=width, height=740) as playground:
+        page = playground.page
+        playground.open(recipe(source=A, presets="shadow", options={"resize": {"width": 20}, "gravity": "fp:0.1:0.2"}))
+        page.locator(SETTLED).last.wait_for()
+        page.evaluate(OPEN_ALL)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        assert page.evaluate(BEYOND) == []
+        page.locator('[data-option="blur"]').scroll_into_view_if_needed()
+        # The picture stays in sight of its controls.
+        expect(page.get_by_alt_text("Result")).to_be_in_viewport()
+
+
+def test_people_who_want_no_motion_get_none(browser: Browser, server: str) -> None:
+    with playing(browser, server, reduced_motion="reduce") as playground:
+        playground.open(recipe(source=A))
+        times = "[...document.querySelectorAll('*')].map(one => parseFloat(getComputedStyle(one).transitionDuration))"
+        assert set(playground.page.evaluate(times)) == {0}
+
+
+def test_a_page_of_another_site_cannot_open_it_in_a_frame(playground: Console) -> None:
+    playground.open()
+    answer = playground.page.request.get(playground.page.url)
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cross-origin-opener-policy"] == "same-origin"
