@@ -17,7 +17,8 @@ from bench.workshop import PHOTO_NAME
 from imgserve import settings as configuration
 from imgserve.app.services import Services, build_services
 from imgserve.engine.deadline import Deadline
-from imgserve.plan.url import parse, split_signature, write
+from imgserve.plan.url import parse, split_signature
+from imgserve.plan.writing import write
 from imgserve.ports import Blob, Origin
 from imgserve.service.intents import intent_of
 from imgserve.service.validators import source_validator

@@ -18,7 +18,8 @@ from imgserve.plan.choices import CHOOSE, is_choice
 from imgserve.plan.model import arrange
 from imgserve.plan.presets import Preset, op_from_value
 from imgserve.plan.signing import KeyPair, Signer, key_pairs
-from imgserve.plan.url import Grammar, check_choices, parse_options, write
+from imgserve.plan.url import Grammar, check_choices, parse_options
+from imgserve.plan.writing import write
 from imgserve.spec.kinds import BadArgument, number_text
 from imgserve.spec.op import Catalog, Op
 
@@ -29,7 +30,9 @@ _GRAMMAR = Grammar(catalog=CATALOG, allow_security_options=True)
 
 
 class UrlSigner:
-    """Signs image URLs with one key and salt, both hex-encoded, as the server has them.
+    """Signs image URLs with a key and a salt, both hex-encoded, as the server has them.
+
+    Of several with commas between, as a server has them while its key is being changed, the first signs.
 
     `base_url` is where the server is reached, put before the path. An empty key makes unsigned URLs, which a server
     answers only with IMGSERVE_ALLOW_UNSIGNED. Raises ValueError when key or salt is not hex or only one is given.
@@ -40,7 +43,8 @@ class UrlSigner:
     ) -> None:
         if bool(key) != bool(salt):
             raise ValueError("key and salt belong together: give both, or none for unsigned URLs")
-        pairs: tuple[KeyPair, ...] = key_pairs([key], [salt]) if key else ()
+        keys, salts = ([one.strip() for one in texts.split(",")] for texts in (key, salt))
+        pairs: tuple[KeyPair, ...] = key_pairs(keys, salts) if key else ()
         self._signer = Signer(pairs=pairs, size=signature_size)
         self._base_url = base_url.rstrip("/")
         self._separator = arguments_separator
@@ -68,30 +72,26 @@ class UrlSigner:
         One set of options gives one URL, however it was spelled: long names, in the catalog's order. Raises BadOption
         with where, got and expected.
         """
-        choices = [one for one in options if is_choice(one, ":")]
-        choices += [_choice(name, values) for name, values in (choose or {}).items()]
-        check_choices(choices, _GRAMMAR)
-        ops = [
-            *parse_options([one for one in options if not is_choice(one, ":")], _GRAMMAR),
-            *(_named(name, value, CATALOG) for name, value in named.items()),
-        ]
+        ops = [*_parsed(options, _GRAMMAR), *(_named(name, value, CATALOG) for name, value in named.items())]
         plan = arrange(source, _presets_joined(ops, presets), CATALOG)
-        separator = self._separator
-        choices = [one.replace(":", separator) for one in choices]
-        return self.signed(write(plan, separator=separator, encode=base64, choices=choices))
+        choices = self._choices(options, choose or {}, _GRAMMAR)
+        return self.signed(write(plan, separator=self._separator, encode=base64, choices=choices))
 
     def info_url(
         self, source: str, *options: str, base64: bool = False, **named: bool | float | str | Mapping[str, object]
     ) -> str:
-        """Give the signed URL of facts about `source`, as JSON; options are those of /info, given as in `url`."""
+        """Give the signed URL of facts about `source`, as JSON; options are those of /info, given as in `url`.
+
+        Choices are written as in a URL ("choose:lqip:16:32").
+        """
         # Here: what looks into pictures takes 100 ms to import, and most programs sign pictures alone.
         from imgserve.ops.info import INFO, INFO_CATALOG, info_grammar
 
-        ops = [
-            *parse_options(options, info_grammar(_GRAMMAR)),
-            *(_named(name, value, INFO_CATALOG) for name, value in named.items()),
-        ]
-        path = write(arrange(source, ops, INFO_CATALOG), separator=self._separator, encode=base64)
+        grammar = info_grammar(_GRAMMAR)
+        ops = [*_parsed(options, grammar), *(_named(name, value, INFO_CATALOG) for name, value in named.items())]
+        choices = self._choices(options, {}, grammar)
+        plan = arrange(source, ops, INFO_CATALOG)
+        path = write(plan, separator=self._separator, encode=base64, choices=choices)
         return f"{self._base_url}{INFO}/{self._signer.sign(path)}{path}"
 
     def signed(self, path: str) -> str:
@@ -99,9 +99,40 @@ class UrlSigner:
         path = "/" + path.lstrip("/")
         return f"{self._base_url}/{self._signer.sign(path)}{path}"
 
+    def _choices(self, options: Iterable[str], choose: Mapping[str, Sequence[Value]], grammar: Grammar) -> list[str]:
+        """Give the segments of all choices, those among options first; raises BadOption."""
+        choices = [one for one in options if is_choice(one, ":")]
+        choices += [_choice(name, values) for name, values in choose.items()]
+        check_choices(choices, grammar)
+        return [_separated(one, self._separator) for one in choices]
+
+
+def _parsed(options: Iterable[str], grammar: Grammar) -> list[Op]:
+    """Read options as a URL has them, without the choices among them."""
+    return parse_options([one for one in options if not is_choice(one, ":")], grammar)
+
 
 def _choice(name: str, values: Sequence[Value]) -> str:
+    if isinstance(values, str):  # its characters would be the values: of "750" also 0, the whole picture
+        raise BadOption(
+            f"Option {name}: one text is no list to choose from.",
+            where=f"{CHOOSE} {name}",
+            got=values[:80],
+            expected="a list of values",
+        )
     return ":".join([CHOOSE, name, *map(_value, values)])
+
+
+def _separated(choice: str, separator: str) -> str:
+    """Put the server's separator into a choice; where a value has it, the server would read two."""
+    if separator != ":" and separator in choice:
+        raise BadOption(
+            f"{choice[:80]!r} cannot stand in a URL whose separator is {separator!r}.",
+            where=CHOOSE,
+            got=choice[:80],
+            expected=f"names and values without {separator}",
+        )
+    return choice.replace(":", separator)
 
 
 def _value(value: Value) -> str:
@@ -117,7 +148,9 @@ def _value(value: Value) -> str:
         return f"{value[0]}-{value[-1]}"
     if isinstance(value, tuple):
         return f"{value[0]}-{value[1]}"
-    return value if isinstance(value, str) else number_text(float(value))
+    if isinstance(value, float | bool):
+        return number_text(float(value))
+    return str(value)
 
 
 def _named(name: str, value: object, catalog: Catalog) -> Op:

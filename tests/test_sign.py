@@ -101,6 +101,32 @@ def test_a_choice_may_be_given_as_it_is_written_in_a_url() -> None:
     assert signer.url(SOURCE, "choose:w:640:750", width=5) == signer.url(SOURCE, "w:5", choose={"w": [640, 750]})
 
 
+def test_urls_of_facts_may_have_choices() -> None:
+    url = signer.info_url(SOURCE, "choose:lqip:16:20-64", size=False)
+    assert "/size:0/choose:lqip:16:20-64/plain/" in url
+    with pytest.raises(BadOption):
+        signer.info_url(SOURCE, "choose:w:640:750")
+
+
+def test_whole_numbers_to_choose_are_written_in_full() -> None:
+    assert "/choose:cb:20261121123456789:1/" in signer.url(SOURCE, choose={"cb": [20261121123456789, True]})
+
+
+def test_one_text_is_no_list_to_choose_from() -> None:
+    with pytest.raises(BadOption, match="no list") as caught:
+        signer.url(SOURCE, choose={"w": "750"})
+    assert caught.value.expected == "a list of values"
+
+
+@pytest.mark.parametrize(
+    ("separator", "name", "value"), [("_", "cb", "a_b"), ("-", "q", (50, 90)), (".", "dpr", 1.5), ("_", "min_width", 1)]
+)
+def test_a_choice_that_the_separator_would_split_is_refused(separator: str, name: str, value: Any) -> None:
+    with pytest.raises(BadOption):
+        UrlSigner(KEY, SALT, arguments_separator=separator).url(SOURCE, choose={name: [value]})
+    assert "/choose_w_1_2/" in UrlSigner(KEY, SALT, arguments_separator="_").url(SOURCE, choose={"w": [1, 2]})
+
+
 def test_what_is_left_to_choose_is_read_by_the_server() -> None:
     url = signer.url(SOURCE, choose={"w": [640, range(700, 801)]})
     signature, path = split_signature(url.encode())
@@ -146,3 +172,9 @@ def test_options_of_pictures_are_none_of_info_urls() -> None:
         signer.info_url(SOURCE, "width:300")
     with pytest.raises(BadOption, match="width"):
         signer.info_url(SOURCE, width=300)
+
+
+def test_of_several_keys_the_first_signs() -> None:
+    assert UrlSigner(f"{KEY}, aa", f"{SALT},bb").url(SOURCE) == signer.url(SOURCE)
+    with pytest.raises(ValueError, match="2 keys but 1 salts"):
+        UrlSigner(f"{KEY},aa", SALT)

@@ -11,6 +11,7 @@ from imgserve.app.plugins import catalog_with
 from imgserve.errors import ConfigError
 from imgserve.ops.catalog import CATALOG
 from imgserve.ops.info import INFO_CATALOG
+from imgserve.plan.choices import CHOOSE
 from imgserve.plan.presets import PresetEntry, check_names, load_toml, parse_strings
 from imgserve.plan.url import Grammar, compile_replacement, parse_options
 from imgserve.service.uploads import UPLOADS
@@ -47,7 +48,7 @@ def build_grammar(settings: Settings) -> Grammar:
     problems += [
         f"IMGSERVE_ALLOWED_PROCESSING_OPTIONS: there is no option called {name!r}"
         for name in security.allowed_processing_options
-        if name not in catalog.by_name and name not in INFO_CATALOG.by_name
+        if name not in catalog.by_name and name not in INFO_CATALOG.by_name and name != CHOOSE
     ]
     if problems:
         raise ConfigError(problems)

@@ -32,7 +32,8 @@ _BASE64: Final = re.compile(r"(?:/[A-Za-z0-9_=-]+)+(?:\.[A-Za-z0-9]+)?$")
 def visible_target(exchange: Exchange, *, prefix: str = "") -> str:
     """Print what a request asked for: its path, and what its query picked."""
     path = visible_path(exchange.raw_path, prefix=prefix, source=exchange.source)
-    return f"{path}?{exchange.picked}" if exchange.picked else path
+    # An order of a job picks too, in a URL of its own.
+    return f"{path}?{exchange.picked}" if exchange.picked and exchange.query else path
 
 
 def visible_path(raw_path: bytes, *, prefix: str = "", source: str = "") -> str:

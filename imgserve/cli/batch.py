@@ -18,7 +18,8 @@ from imgserve.engine.pipeline import Rendered, render
 from imgserve.errors import ImgserveError
 from imgserve.ops.behaviour import Transform
 from imgserve.plan.model import Plan
-from imgserve.plan.url import PLAIN, Grammar, parse
+from imgserve.plan.source_text import PLAIN
+from imgserve.plan.url import Grammar, parse
 from imgserve.service.intents import intent_of
 
 #: Nobody waits for a batch as for a page, but a picture must not hold it up for ever.

@@ -11,7 +11,7 @@ from imgserve.errors import ConfigError, ImgserveError
 from imgserve.ops.info import INFO
 from imgserve.plan.model import Plan
 from imgserve.plan.signing import key_pairs
-from imgserve.plan.url import write
+from imgserve.plan.writing import write
 from imgserve.settings import Settings
 from imgserve.sign import UrlSigner
 

@@ -14,17 +14,15 @@ import click
 
 from imgserve.app.grammar import build_grammar
 from imgserve.cli.environment import refuse, settings_or_exit
+from imgserve.cli.request_lines import url_of
 from imgserve.cli.sign import signer_of
-from imgserve.errors import ConfigError, ImgserveError
+from imgserve.errors import BadRequest, ConfigError, ImgserveError
 from imgserve.migrate import DIALECTS, Note, Translation
 from imgserve.migrate import translate as translated
 from imgserve.settings import Settings
 from imgserve.sign import UrlSigner
 
-#: The request in a line of an access log of nginx, Apache or a load balancer, and how it was answered.
-_REQUEST: Final = re.compile(r'"(?:GET|HEAD) (\S+) HTTP/[0-9.]+"(?: ([0-9]{3}))?')
-_REFUSED: Final = "400"
-_ORIGIN: Final = re.compile(r"^(?:https?:)?//[^/?#]*")
+_ORIGIN: Final = re.compile(r"^(?:https?:)?//[^/?#]*", re.IGNORECASE)
 
 #: From a translation to its signed URL; the flag hides the source in base64.
 Write = Callable[[Translation, bool], str]
@@ -33,13 +31,16 @@ Write = Callable[[Translation, bool], str]
 class Told:
     """What was told already, and how it went: of a log's lines most are alike."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
         self._said: set[tuple[str, ...]] = set()
         self.counts: Counter[str] = Counter()
 
     def misread(self, url: str, error: ImgserveError) -> None:
         self.counts["not understood"] += 1
         click.secho(f"{url[:200]}: {error.message}", fg="red", err=True)
+        if self._as_json:
+            click.echo(json.dumps({"url": url, "error": error.message}))
 
     def done(self, one: Translation) -> None:
         self.counts["in part" if one.dropped else "in full"] += 1
@@ -96,15 +97,13 @@ def translate(
         click.secho("warning: without IMGSERVE_KEY these URLs are not signed", fg="yellow", err=True)
     write = _writer(settings, base_url, options, presets)
     show = _show_map() if as_map else _show_json(presets) if as_json else _show_url
-    told = Told()
-    for url in _listed(urls, files):
+    told = Told(as_json=as_json)
+    for url in _listed(urls, files, told):
         try:
             one = translated(url, dialect=dialect, source_base=source_base)
             shown = show(one, write)
         except ImgserveError as wrong:
             told.misread(url, wrong)
-            if as_json:
-                click.echo(json.dumps({"url": url, "error": wrong.message}))
             continue
         told.done(one)
         if shown:
@@ -158,13 +157,17 @@ def _notes(notes: Iterable[Note]) -> list[dict[str, str]]:
 
 
 def _show_map() -> Callable[[Translation, Write], str]:
-    seen: set[str] = set()
+    seen: dict[str, str] = {}
 
     def show(one: Translation, write: Write) -> str:
-        old = _ORIGIN.sub("", one.url.strip(), count=1)
-        if old in seen:
+        old = _asked(one.url)
+        earlier = seen.get(old.lower())
+        if earlier == old:
             return ""
-        seen.add(old)
+        if earlier is not None:
+            # nginx would not start: "conflicting parameter".
+            raise BadRequest(f"A map of nginx knows no capitals, so it is left out: {earlier[:200]} is there already.")
+        seen[old.lower()] = old
         new = write(one, False)
         # nginx reads variables in the value, and has no way to write a dollar sign there.
         new = write(one, True) if "$" in new else new
@@ -173,23 +176,30 @@ def _show_map() -> Callable[[Translation, Write], str]:
     return show
 
 
+def _asked(url: str) -> str:
+    """Give a URL as nginx has it in $request_uri; without its slash it could be a pattern, or the map's default."""
+    text = _ORIGIN.sub("", url.strip(), count=1).partition("#")[0]
+    return text if text.startswith("/") else f"/{text}"
+
+
 def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _listed(urls: tuple[str, ...], files: tuple[IO[str], ...]) -> Iterator[str]:
+def _listed(urls: tuple[str, ...], files: tuple[IO[str], ...], told: Told) -> Iterator[str]:
     """Give all URLs, those of standard input in place of "-" or where nothing else is given."""
     for url in urls or (() if files else ("-",)):
-        yield from _lines(sys.stdin) if url == "-" else (url,)
+        yield from _lines(sys.stdin, told) if url == "-" else (url,)
     for file in files:
-        yield from _lines(file)
+        yield from _lines(file, told)
 
 
-def _lines(lines: Iterable[str]) -> Iterator[str]:
+def _lines(lines: Iterable[str], told: Told) -> Iterator[str]:
     for line in lines:
-        found = _REQUEST.search(line)
-        # What the other server refused, as for a wrong signature, must not come out signed.
-        if found and (found[2] or "") >= _REFUSED:
+        try:
+            url = url_of(line)
+        except ImgserveError as wrong:
+            told.misread(line.strip(), wrong)
             continue
-        if text := found[1] if found else line.strip():
-            yield text
+        if url:
+            yield url

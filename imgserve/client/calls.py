@@ -69,7 +69,8 @@ class Target:
     """Where requests go, and what goes with all of them."""
 
     base_url: str
-    api_key: str
+    #: Not in its repr, which reports of errors show.
+    api_key: str = field(repr=False)
     timeout_s: float
 
     def __post_init__(self) -> None:

@@ -32,8 +32,9 @@ def token(
 ) -> str:
     """Give a signed URL that stands for a picture in all `widths`: pages pick one in the query, and nothing else.
 
-    It is the `src` of a next/image with the loader of the npm package. With `qualities`, the default first, pages pick
-    that as well. Raises BadOption.
+    Without a query it is as wide as its room, or else 1200 pixels, or the next of `widths`. It is the `src` of a
+    next/image with the loader of the npm package. With `qualities`, the default first, pages pick that as well. Raises
+    BadOption.
     """
     steps = steps_of(options, widths, width=width, height=height, has_presets=bool(presets))
     return _token(signer, source, steps, qualities=qualities, presets=presets, base64=base64)
@@ -130,7 +131,9 @@ def _token(
     presets: Sequence[str],
     base64: bool,
 ) -> str:
-    choose: dict[str, Sequence[str | Quality]] = {steps.by: [value for _, value in steps.steps]}
+    # The first value is the default, and a URL whose query was lost should not show 32 pixels.
+    values = [steps.unpicked, *(value for _, value in steps.steps if value != steps.unpicked)]
+    choose: dict[str, Sequence[str | Quality]] = {steps.by: values}
     if qualities:
         choose["q"] = qualities
     return signer.url(source, *steps.options, *options, presets=presets, base64=base64, choose=choose)

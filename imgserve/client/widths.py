@@ -23,6 +23,8 @@ DEFAULT_WIDTHS: Final = (*IMAGE_SIZES, *DEVICE_SIZES)
 
 #: Of a density: of a box 1000 pixels wide, a tenth of a pixel.
 _DENSITY_STEP: Final = Decimal("0.0001")
+#: Where no room says how wide a picture is shown: columns of pages and previews of links are no wider.
+_USUAL_PX: Final = 1200
 #: A share of the window in `sizes`.
 _SHARE: Final = re.compile(r"(?:^|\s)(1?[0-9]?[0-9])vw")
 
@@ -37,8 +39,10 @@ class Steps:
     by: str
     #: All other options.
     options: tuple[str, ...]
-    #: How wide each is, and what the option is for it.
+    #: How wide each is, and what the option is for it; the narrowest first.
     steps: tuple[tuple[int, str], ...]
+    #: What the option is for the one that is shown where nobody picks.
+    unpicked: str
 
 
 def steps_of(
@@ -55,15 +59,16 @@ def steps_of(
     room = [f"{name}:{value}" for name, value in (("width", width), ("height", height)) if value]
     boxed = _settings([*options, *room])
     wide, high = (int(boxed.get(name, "0")) for name in ("width", "height"))
-    if not high:
-        return Steps(by="w", options=tuple(options), steps=tuple((px, str(px)) for px in ascending))
-    if not wide:
+    if high and not wide:
         raise _refused("height", str(high), "a width with it: both together are the ratio")
+    steps = tuple((px, _density(px, wide) if high else str(px)) for px in ascending)
+    unpicked = next((value for px, value in steps if px >= (wide or _USUAL_PX)), steps[-1][1])
+    if not high:
+        return Steps(by="w", options=tuple(options), steps=steps, unpicked=unpicked)
     # The default, `fit`, leaves the ratio as it is, and plain `fill` does where the source is too small.
     is_free = height is not None and not has_presets and not boxed.keys() & {"resizing_type", "preset"}
     fitting = ["resizing_type:fill-down"] if is_free else []
-    steps = tuple((px, _density(px, wide)) for px in ascending)
-    return Steps(by="dpr", options=(*options, *room, *fitting), steps=steps)
+    return Steps(by="dpr", options=(*options, *room, *fitting), steps=steps, unpicked=unpicked)
 
 
 def widths_for(sizes: str) -> Sequence[int]:

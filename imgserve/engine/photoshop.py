@@ -11,6 +11,8 @@ _MARK: Final = b"8BIM"
 #: Kind of the resource, and the length of its name.
 _HEAD: Final = struct.Struct(">4sHB")
 _SIZE: Final = struct.Struct(">I")
+#: Photoshop writes some thirty; a file of empty ones could have millions, which take a second for each 15 MB.
+_MAX_RESOURCES: Final = 1000
 
 IPTC_RESOURCE: Final = 0x0404
 _RESOLUTION_RESOURCE: Final = 0x03ED
@@ -24,7 +26,9 @@ _SIZE_UNITS: Final = {1: "inches", 2: "cm", 3: "points", 4: "picas", 5: "columns
 def resources(data: bytes) -> Iterator[tuple[int, bytes]]:
     """Give kind and content of each resource, up to the first that is broken."""
     at = data.find(_MARK)
-    while at >= 0 and at + _HEAD.size <= len(data):
+    for _ in range(_MAX_RESOURCES if at >= 0 else 0):
+        if at + _HEAD.size > len(data):
+            return
         mark, kind, name = _HEAD.unpack_from(data, at)
         # The name is padded to even length together with its length byte.
         size_at = at + _HEAD.size - 1 + ((name + 2) & ~1)

@@ -120,15 +120,15 @@ def _only_pictures(meta: bytes) -> bool:
         if name == b"iinf":
             items = meta[start:end]
             count_bytes = 4 if items[:1] > b"\x00" else 2
-            entries = [items[at:] for _, at, _ in _boxes(items, _FULL_BOX_BYTES + count_bytes)]
-            return bool(entries) and all(_item_type(entry) == _AVIF_PICTURE for entry in entries)
+            kinds = [_item_type(items, at) for _, at, _ in _boxes(items, _FULL_BOX_BYTES + count_bytes)]
+            return bool(kinds) and all(kind == _AVIF_PICTURE for kind in kinds)
     return False
 
 
-def _item_type(entry: bytes) -> bytes:
+def _item_type(items: bytes, at: int) -> bytes:
     """Give what kind of thing an item is; version 3 has a longer number of it in front, older ones say no kind."""
-    at = {2: 8, 3: 10}.get(entry[0]) if entry else None
-    return entry[at : at + 4] if at else b""
+    skipped = {b"\x02": 8, b"\x03": 10}.get(items[at : at + 1])
+    return items[at + skipped : at + skipped + 4] if skipped else b""
 
 
 _WALKS: Final[dict[str, Callable[[bytes], int | None]]] = {

@@ -17,7 +17,7 @@ _COMPRESSION, _SUB_DIRECTORIES = 259, 330
 _POINTERS: Final = frozenset({34665, 34853, 40965})
 #: None, fax, LZW, deflate, packed bits. Of others libtiff may ask the pixels for facts, as of JPEG for its subsampling.
 _PLAIN: Final = frozenset({1, 2, 3, 4, 5, 8, 32773, 32946})
-#: Directories may lie on top of each other, so a small file could have millions of entries; these take 12 ms.
+#: Directories may lie on top of each other or be empty, so a file could have millions; with as many of both 12 ms.
 _MAX_ENTRIES: Final = 1024
 
 
@@ -79,7 +79,7 @@ def _see(data: bytes, at: int, layout: _Layout, reach: _Reach) -> None:
     if not _there(data, start, reach):
         return
     (count,) = layout.count.unpack_from(data, at)
-    reach.entries += count
+    reach.entries += 1 + count
     if reach.entries > _MAX_ENTRIES:
         raise _Unclear
     behind = start + count * layout.entry.size

@@ -13,7 +13,8 @@ from imgserve.migrate.thumbor_grammar import parse as parse_thumbor
 from imgserve.migrate.urls import Given, misread, read
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.model import arrange
-from imgserve.plan.url import parse, parse_options, write
+from imgserve.plan.url import parse, parse_options
+from imgserve.plan.writing import write
 
 DIALECTS: Final[Mapping[str, Callable[[Given], Draft]]] = MappingProxyType(
     {

@@ -1,4 +1,4 @@
-"""The URL grammar, both ways: the text of a path becomes a Plan, and a Plan becomes text.
+"""The URL grammar: the text of a path becomes a Plan. Its other way is plan.writing.
 
 The grammar is imgproxy's (options, plain and base64 sources, extensions, presets); mistakes are 400 with where, what
 was got and what is expected. Nothing here knows a single option: the catalog is an argument.
@@ -6,42 +6,27 @@ was got and what is expected. Nothing here knows a single option: the catalog is
 
 from __future__ import annotations
 
-import base64
-import binascii
 import difflib
 import re
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Generic, TypeVar
-from urllib.parse import quote, unquote_to_bytes
 
 from imgserve.errors import BadOption, BadRequest, NotFound, OptionForbidden
 from imgserve.plan.choices import CHOOSE, Choices, is_choice, read_choices
 from imgserve.plan.model import Plan, arrange
 from imgserve.plan.presets import Preset, Presets, expand_presets, presets_used
+from imgserve.plan.source_text import PLAIN, parse_source
 from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Catalog, Op
-
-PLAIN: Final = "plain"
 
 #: First segments of imgproxy's retired grammar, which must not be read as part of a base64 source.
 _BASIC_GRAMMAR: Final = ("fit", "fill", "fill-down", "force", "auto")
 
 _BROKEN_SCHEME: Final = re.compile(r"^([^\s/]+):/([^/])")
-_BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-_NOT_BASE64: Final = re.compile(r"[^A-Za-z0-9_-]")
-_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
-
-#: What has a meaning in URLs, and what browsers escape on its way, so that the signature would not fit any more.
-_UNSAFE: Final = re.compile(r"""[/?#"<>\\^`{}|]|%3A|[^\x21-\x7e]""")
-_DOTS: Final = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
-
 #: Schemes of sources that are on no other machine.
 _NO_HOST: Final = ("local", "upload")
-
-#: What may stay as it is in a printed plain source: all but "@" (format), "?" (query), "%" and "#".
-PLAIN_SAFE: Final = "/:!$&'()*+,;=~"
 
 
 K = TypeVar("K")
@@ -137,7 +122,7 @@ def parse(path: str, grammar: Grammar, *, hints: Sequence[Op] = (), query: str =
     if CHOOSE in path and not grammar.only_presets:
         options, picked = _chosen(options, query, grammar)
     try:
-        source, extension = _parse_source(segments[count:], grammar)
+        source, extension = parse_source(segments[count:], includes_filename=grammar.base64_includes_filename)
     except BadRequest:
         # What is wrong with an option comes first in the URL, and often is what makes the source wrong.
         _recipe(options, "", grammar, hints=hints)
@@ -280,68 +265,6 @@ def _expanded(ops: Iterable[Op], grammar: Grammar) -> list[Op]:
     return out
 
 
-def _parse_source(segments: Sequence[str], grammar: Grammar) -> tuple[str, str]:
-    """Give the source text and the extension, "" where there is none."""
-    if not segments or not any(segments):
-        raise BadRequest(
-            "The source is missing: end the URL with /plain/<source URL> or a base64url-encoded source URL.",
-            where="source",
-            expected="/plain/<source URL> or base64url",
-        )
-    if segments[0] == PLAIN and len(segments) > 1:
-        return _parse_plain("/".join(segments[1:]))
-    return _parse_base64(segments, includes_filename=grammar.base64_includes_filename)
-
-
-def _parse_plain(text: str) -> tuple[str, str]:
-    parts = text.split("@")
-    if not parts[0]:
-        raise BadRequest("The source URL is empty.", where="source")
-    if len(parts) > 2:
-        raise BadRequest(
-            "Several formats are given: a literal @ in a plain source is written %40.", where="source", got=text[:200]
-        )
-    if _BAD_ESCAPE.search(parts[0]):
-        raise BadRequest(
-            "The source has a broken percent escape: a literal % is written %25.", where="source", got=parts[0][:200]
-        )
-    return _source_text(unquote_to_bytes(parts[0].encode("utf-8", "surrogateescape"))), "".join(parts[1:])
-
-
-def _parse_base64(segments: Sequence[str], *, includes_filename: bool) -> tuple[str, str]:
-    if includes_filename and len(segments) > 1:
-        segments = segments[:-1]
-    parts = "".join(segments).split(".")
-    if len(parts) > 2:
-        raise BadRequest(
-            "Several formats are given: a base64 source is followed by one .<extension> at most.", where="source"
-        )
-    encoded = parts[0].rstrip("=")
-    if _NOT_BASE64.search(encoded):
-        raise BadRequest(
-            "The source is neither plain/<URL> nor base64url (A-Z a-z 0-9 - _), "
-            "or an option before it lacks its arguments.",
-            where="source",
-            got=parts[0][:80],
-            expected="base64url",
-        )
-    try:
-        decoded = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4))
-    except binascii.Error:
-        raise BadRequest("The base64 source is cut short.", where="source", got=encoded[:80]) from None
-    return _source_text(decoded), "".join(parts[1:])
-
-
-def _source_text(raw: bytes) -> str:
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        raise BadRequest("The source URL is not UTF-8 text.", where="source") from None
-    if not text or _CONTROL.search(text):
-        raise BadRequest("The source URL is empty or has control characters.", where="source")
-    return text
-
-
 def _resolve(source: str, grammar: Grammar) -> str:
     if grammar.own and source.startswith(grammar.own):
         return source
@@ -362,42 +285,3 @@ def compile_replacement(pattern: str, replacement: str) -> tuple[re.Pattern[str]
     expression = "^" + "([^/]*)".join(map(re.escape, pattern.split("*")))
     literal = replacement.replace("\\", "\\\\")
     return re.compile(expression), re.sub(r"\$\{([0-9]{1,2})\}", r"\\g<\1>", literal)
-
-
-def write(plan: Plan, *, separator: str = ":", encode: bool = False, choices: Sequence[str] = ()) -> str:
-    """Print a Plan as the path to sign (from its leading "/"), with a plain or (`encode`) base64 source.
-
-    `choices` are `choose` segments: presets to choose from go before the options, which win over what presets set, and
-    all others behind. Raises BadOption for an argument and BadRequest for a source that would not arrive as written.
-    """
-    presets = [one for one in choices if one.split(separator)[1] in Preset.spec.names]
-    segments = [
-        *presets,
-        *(_segment(one, separator) for one in (*plan.ops, *plan.delivery)),
-        *(one for one in choices if one not in presets),
-    ]
-    if encode:
-        source = base64.urlsafe_b64encode(plan.source.encode()).rstrip(b"=").decode()
-    else:
-        if _DOTS.search(plan.source):
-            raise BadRequest(
-                "Browsers would resolve the . and .. in this source, and the signature would not fit any more.",
-                where="source",
-                got=plan.source[:200],
-                expected="a URL without them in its path, or base64",
-            )
-        source = f"{PLAIN}/{quote(plan.source, safe=PLAIN_SAFE)}"
-    return "/" + "/".join([*segments, source])
-
-
-def _segment(one: Op, separator: str) -> str:
-    pieces = one.arguments()
-    for piece in pieces:
-        if separator in piece or _UNSAFE.search(piece):
-            raise BadOption(
-                f"Option {one.spec.name}: {piece[:80]!r} cannot stand in a URL.",
-                where=one.spec.name,
-                got=piece[:80],
-                expected=f"a text without {separator} / ? # and what browsers escape, such as spaces",
-            )
-    return separator.join([one.spec.name, *pieces])

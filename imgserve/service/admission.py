@@ -44,10 +44,13 @@ class Share:
 
     def __init__(self, budget: ByteBudget) -> None:
         self._budget = budget
+        self._ended = False
         self.bytes = 0
 
     def expect(self, length: int | None) -> None:
         """Take room for a body that is about to be read, or has grown to this; raises QueueFull where there is none."""
+        if self._ended:  # who began the download has left; it goes on for others, who count it when they have it
+            return
         wanted = length or _UNKNOWN_BYTES
         if wanted > self.bytes:
             self._budget.check(wanted, had=self.bytes)
@@ -57,6 +60,11 @@ class Share:
         """Count what the body really has."""
         self._budget.inside += size - self.bytes
         self.bytes = size
+
+    def end(self) -> None:
+        """Give all of it back, for good."""
+        self.settle(0)
+        self._ended = True
 
 
 class ByteBudget:
@@ -73,7 +81,7 @@ class ByteBudget:
         try:
             yield share
         finally:
-            share.settle(0)
+            share.end()
 
     def check(self, size: int, *, had: int = 0) -> None:
         """Refuse what is beyond the bound; one source always has room, however large. `had` is counted already."""

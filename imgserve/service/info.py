@@ -8,6 +8,7 @@ takes a few milliseconds, so what it tells is not kept; what is measured in pixe
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from imgserve.plan.model import Plan
 from imgserve.plan.needs import Need
 from imgserve.ports import Blob, Origin
 from imgserve.service.conditions import Condition, Unchanged
-from imgserve.service.entry import key_of
+from imgserve.service.entry import SOURCE, key_of
+from imgserve.service.flights import Flights
 from imgserve.service.heads import HeadBytes
 from imgserve.service.measured import Measured
 from imgserve.service.modelled import Modelled
@@ -63,6 +65,8 @@ class Inspector:
     modelled: Modelled
     #: Unix time.
     clock: Callable[[], float] = time.time
+    #: Of requests for the same facts at the same time one has them measured, as with pictures.
+    measuring: Flights[dict[str, Any]] = dataclasses.field(default_factory=Flights)
 
     def key(self, plan: Plan) -> str:
         """Name a whole answer: another model gives another one."""
@@ -118,8 +122,9 @@ class Inspector:
             if head.origin.status == NOT_MODIFIED:
                 return Unchanged(origin=head.origin, validator=None)
             share.settle(len(head.data))
-            if condition.holds(head.validator, head.origin):
-                return Unchanged(origin=head.origin, validator=head.validator)
+            validator = head.validator
+            if condition.holds(validator, head.origin):
+                return Unchanged(origin=head.origin, validator=validator)
             try:
                 facts, _ = await self._look(plan, head.data, (), size=head.size, ends_at=ends_at)
             except ImageRefused:
@@ -127,8 +132,9 @@ class Inspector:
                     raise
                 # That a source is broken is said of the whole alone.
                 head = HeadBytes.of(await renderer.fetch(plan, intent, headers={}, announce=share.expect))
+                validator = head.validator
                 facts, _ = await self._look(plan, head.data, (), ends_at=ends_at)
-        return Info(facts=facts, lacking={}, origin=head.origin, validator=head.validator)
+        return Info(facts=facts, lacking={}, origin=head.origin, validator=validator)
 
     async def _seen(self, plan: Plan, blob: Blob, *, validator: str, since: Mark, ends_at: float) -> dict[str, Any]:
         """Tell what the source itself says; its pixels are measured once for each of its versions."""
@@ -139,10 +145,18 @@ class Inspector:
         measured = Measured(tiers=self.renderer.results.tiers, epoch=self.renderer.epoch, clock=self.clock)
         key = measured.key(plan.source, validator, measuring)
         kept = await measured.find(key, since=since)
-        head, facts = await self._look(plan, blob.data, measuring if kept is None else (), ends_at=ends_at)
-        if kept is None:
+        if kept is not None:
+            head, _ = await self._look(plan, blob.data, (), ends_at=ends_at)
+            return head | kept
+
+        async def measure() -> dict[str, Any]:
+            head, facts = await self._look(plan, blob.data, measuring, ends_at=ends_at)
             await measured.keep(key, facts, source=plan.source, origin=blob.origin, since=since)
-        return head | (facts if kept is None else kept)
+            return head | facts
+
+        flight = f"{key} {plan.key(epoch=self.renderer.epoch)}"
+        told, _ = await self.measuring.join(flight, measure, since=since, labels=(SOURCE + plan.source,))
+        return told
 
     async def _look(
         self, plan: Plan, data: bytes, measuring: Sequence[PixelField], *, size: int | None = None, ends_at: float

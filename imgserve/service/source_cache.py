@@ -206,6 +206,8 @@ class SourceCache:
         return self._rules.state(stored_at=kept.stored_at, fresh_until=kept.fresh_until, now=now) is State.FRESH
 
     async def _put(self, url: str, blob: Blob, mark: Mark, *, was_kept: bool) -> None:
+        # What is newer counts, also when the source itself is not kept, or no longer.
+        await self._tiers.delete(head_key(url))
         fresh = fresh_s(blob.origin, self._rules, now=self._clock())
         if fresh is not None:
             # A stale one still saves the download, if its origin can be asked about it.

@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 MAX_BODY_BYTES: Final = 1 << 20
 #: Things that one request may name.
 MAX_NAMED: Final = 100
+#: Tables and lists in each other: more than twice what any order needs, and far from Python's limit of calls in calls.
+_MAX_DEPTH: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +164,18 @@ async def _read_object(exchange: Exchange) -> Mapping[str, Any]:
         raise BadRequest("The body is not JSON.", where="body", expected="a JSON object") from None
     if not isinstance(value, dict):
         raise BadRequest("The body is JSON, but not an object.", where="body", expected="a JSON object")
+    if _is_deeper(value, _MAX_DEPTH):
+        raise BadRequest("The body is nested too deeply.", where="body", expected=f"at most {_MAX_DEPTH} levels")
     return value
+
+
+def _is_deeper(value: object, most: int) -> bool:
+    """Tell whether tables and lists are in each other more than `most` times; without calls that could be too many."""
+    level: list[Any] = [value]
+    for _ in range(most):
+        level = [inside for one in level for inside in (one.values() if isinstance(one, dict) else one)]
+        level = [one for one in level if isinstance(one, dict | list)]
+    return bool(level)
 
 
 def texts_in(value: Mapping[str, Any], field: str) -> list[str]:

@@ -17,7 +17,8 @@ from imgserve.errors import BadRequest, Expired
 from imgserve.ops.delivery import Expires
 from imgserve.plan.model import Plan
 from imgserve.plan.needs import needs_of
-from imgserve.plan.url import PLAIN, PLAIN_SAFE, Grammar, parse, repair
+from imgserve.plan.source_text import PLAIN, PLAIN_SAFE
+from imgserve.plan.url import Grammar, parse, repair
 from imgserve.service.warm import Wanted
 from imgserve.web.api import demand, texts_in
 from imgserve.web.http import Negotiation, is_raw, negotiate

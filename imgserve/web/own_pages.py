@@ -7,7 +7,8 @@ each of these stands against one way in:
 - fetch from another site: browsers say who asks (Origin, Sec-Fetch-Site), whatever IMGSERVE_ALLOW_ORIGIN lets be read;
 - a name of the attacker's that points to this machine (DNS rebinding): to a browser such a page is of our origin, so
   the name has to be one that nobody else can have: `localhost`, a loopback address, or where the server listens;
-- a proxy in front, behind which everybody comes from this machine.
+- a proxy in front, behind which everybody comes from this machine: most say so in a header, and those that do not, such
+  as nginx by itself, speak HTTP/1.0, which no browser does.
 """
 
 from __future__ import annotations
@@ -23,7 +24,20 @@ from imgserve.errors import BodyTypeRefused, Forbidden, MethodNotAllowed
 from imgserve.web.exchange import SCOPE_KEY, Exchange
 from imgserve.web.responses import JSON
 
-_PROXIES: Final = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via")
+_PROXIES: Final = (
+    "forwarded",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-forwarded-port",
+    "x-forwarded-server",
+    "x-real-ip",
+    "x-client-ip",
+    "true-client-ip",
+    "cf-connecting-ip",
+    "cdn-loop",
+    "via",
+)
 _ADDRESS: Final = re.compile(r"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<host>[a-z0-9._-]+))(?::[0-9]{1,5})?")
 _SWITCH: Final = "IMGSERVE_DEVELOPMENT"
 
@@ -39,6 +53,8 @@ class OwnPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         exchange: Exchange = scope[SCOPE_KEY]
         exchange.json = True
+        if scope["http_version"] == "1.0":
+            raise _proxied("http-version")
         self.check(exchange)
         await self.app(scope, receive, send)
 
@@ -48,9 +64,7 @@ class OwnPages:
             raise MethodNotAllowed("Only POST is possible here.", where="method", expected="POST")
         for name in _PROXIES:
             if exchange.header(name) is not None:
-                raise Forbidden(
-                    f"{_SWITCH} is for this machine, not for what a proxy passes on: use an API key.", where=name
-                )
+                raise _proxied(name)
         address = exchange.header("host") or ""
         if not self._is_ours(address):
             raise Forbidden(
@@ -78,6 +92,10 @@ class OwnPages:
         listening = _number(self.host)
         # A page at an address without a name is of the machine that has this address.
         return number.is_loopback or not self.host or (listening is not None and listening.is_unspecified)
+
+
+def _proxied(where: str) -> Forbidden:
+    return Forbidden(f"{_SWITCH} is for this machine, not for what a proxy passes on: use an API key.", where=where)
 
 
 def _number(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:

@@ -11,7 +11,8 @@ from urllib.parse import quote
 
 from imgserve.errors import BadRequest, PurgeIncomplete
 from imgserve.ops.delivery import CacheTags
-from imgserve.plan.url import PLAIN, PLAIN_SAFE, Grammar, parse
+from imgserve.plan.source_text import PLAIN, PLAIN_SAFE
+from imgserve.plan.url import Grammar, parse
 from imgserve.ports import EVERYTHING, Selector
 from imgserve.service.entry import PRESET, SOURCE, TAG
 from imgserve.service.purges import Purges

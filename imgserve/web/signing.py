@@ -12,7 +12,8 @@ from imgserve.plan.choices import CHOOSE
 from imgserve.plan.model import Plan, arrange
 from imgserve.plan.presets import Preset, op_from_value
 from imgserve.plan.signing import Signer
-from imgserve.plan.url import check_choices, parse, parse_options, repair, write
+from imgserve.plan.url import check_choices, parse, parse_options, repair
+from imgserve.plan.writing import write
 from imgserve.service.explain import explain
 from imgserve.service.render import Renderer
 from imgserve.spec.kinds import BadArgument, number_text
@@ -105,9 +106,11 @@ class SignOrders:
         """Spell options as URLs of this server may: operators permit names, not options."""
         separator, segments = self.expansion.grammar.separator, path.split("/")
         names = {one.spec.name: one.spec.names for one in (*plan.ops, *plan.delivery)}
-        # The first is empty; behind the options is the source, which is left alone.
-        for at in range(1, 1 + len(names)):
-            name, *rest = segments[at].split(separator)
+        # The first is empty; what has no argument is the source, which is left alone.
+        for at, segment in enumerate(segments[1:], 1):
+            name, *rest = segment.split(separator)
+            if not rest:
+                break
             if name in names:
                 segments[at] = separator.join([self.expansion.spelled(*names[name]), *rest])
         return "/".join(segments)

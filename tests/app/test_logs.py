@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from imgserve.app.log_format import Json, Pretty, Structured
-from imgserve.app.logs import log_exchange, visible_path
+from imgserve.app.logs import log_exchange, visible_path, visible_target
 from imgserve.web.exchange import Exchange
 
 
@@ -48,6 +48,15 @@ def exchange(path: bytes = b"/s/w:1/plain/local:///a.jpg", *, status: int = 200,
     made = Exchange(scope, receive, send, always=[], timeout_s=1)
     made.status, made.error, made.detail = status, error, "It is not there." if error else ""
     return made
+
+
+def test_of_a_query_what_it_picked_is_shown_and_nothing_else() -> None:
+    asked = exchange()
+    asked.query, asked.picked = b"token=secret&w=750", "w=750"
+    assert visible_target(asked) == "/***/w:1/plain/local:///a.jpg?w=750"
+    ordered = exchange(b"/v1/jobs")
+    ordered.picked = "w=750"
+    assert visible_target(ordered) == "/v1/jobs"
 
 
 def record(caplog: pytest.LogCaptureFixture, given: Exchange) -> logging.LogRecord:

@@ -148,13 +148,14 @@ def test_settings_of_the_grammar_arrive() -> None:
         settings(
             BASE_URL="http://images.dev/",
             URL_REPLACEMENTS="test://*=http://images.dev/${1}/dolor",
-            ALLOWED_PROCESSING_OPTIONS="w,pr",
+            ALLOWED_PROCESSING_OPTIONS="w,pr,choose",
             PRESETS="p=blur:1",
         )
     )
     plan = parse("w:1/pr:p/plain/test://lorem/ipsum.jpg", made.grammar)
     assert plan.source == "http://images.dev/lorem/dolor/ipsum.jpg"
     assert parse("w:1/plain/a.jpg", made.grammar).source == "http://images.dev/a.jpg"
+    assert parse("choose:w:1:2/plain/a.jpg", made.grammar, query="w=2").picked == "w=2"
     asyncio.run(made.close())
 
 

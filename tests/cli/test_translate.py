@@ -82,6 +82,29 @@ def test_a_map_for_nginx_has_each_old_request_once_and_no_variables(invoke: Invo
     assert "$" not in lines[1].split('" "')[1]
 
 
+def test_keys_of_a_map_are_requests_and_never_patterns_or_its_default(invoke: Invoke) -> None:
+    urls = ["~*^/unsafe/https://example.com/a.jpg", "default", f"HTTPS://T.example.com{OLD}#top"]
+    lines = invoke("translate", *urls, "--map", "--from", "thumbor", "--source-base", "local:///", *BASE).stdout
+    keys = [line.split('" "')[0].removeprefix('"') for line in lines.splitlines()]
+    assert keys == ["/~*^/unsafe/https://example.com/a.jpg", "/default", OLD]
+
+
+def test_a_map_has_no_two_keys_that_nginx_takes_for_one(invoke: Invoke) -> None:
+    result = invoke("translate", OLD, OLD.replace("a.jpg", "A.jpg"), OLD, "--map", *BASE)
+    assert len(result.stdout.splitlines()) == 1
+    assert "no capitals" in result.stderr
+    assert result.exit_code == 1
+
+
+def test_lines_that_are_not_understood_are_told_in_json_too(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "access.log").write_text(f'9.9.9.9 "GET {OLD} HTTP/1.1"\n{OLD}\n', "utf-8")
+    result = invoke("translate", "--file", "access.log", "--json", *BASE)
+    wrong, found = map(json.loads, result.stdout.splitlines())
+    assert "how it was answered" in wrong["error"]
+    assert found["url"] == OLD
+    assert result.exit_code == 1
+
+
 def test_without_a_key_the_urls_are_unsigned_and_a_warning_says_so(invoke: Invoke) -> None:
     result = invoke("translate", OLD, *BASE, IMGSERVE_KEY="", IMGSERVE_SALT="")
     assert result.exit_code == 0

@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from imgserve.client import ApiError, Unreachable
+from imgserve.client import ApiError, Client, Unreachable
+from imgserve.client.calls import Target
 from tests.adapters.hook_receiver import receiving
 from tests.client.conftest import Connect
 
@@ -141,3 +142,12 @@ async def test_a_refused_warm_order_is_told_as_any(connect: Connect) -> None:
     async with receiving(refusal(400, None)) as receiver:
         with pytest.raises(ApiError, match="Too often"):
             await connect(f"http://127.0.0.1:{receiver.port}")("warm", ["s"])
+
+
+def test_a_key_is_in_no_text_that_reports_of_errors_show() -> None:
+    target = Target(base_url="http://127.0.0.1:1", api_key="a secret", timeout_s=1)
+    assert "a secret" not in repr(target)
+    with Client("http://127.0.0.1:1", api_key="a secret", key="943b421c", salt="520f986b") as client:
+        shown = repr(vars(client))
+    assert "a secret" not in shown
+    assert "943b421c" not in shown

@@ -41,11 +41,27 @@ def test_densities_of_a_box_give_whole_widths() -> None:
 def test_another_separator_is_the_signers() -> None:
     comma = UrlSigner("", "", arguments_separator=",")
     text = srcset(comma, MUG, "rs:fill:600:400", widths=[300, 600])
-    assert text.startswith("/unsafe/resizing_type,fill/width,600/height,400/choose,dpr,0.5,1/plain/")
+    assert text.startswith("/unsafe/resizing_type,fill/width,600/height,400/choose,dpr,1,0.5/plain/")
 
 
 def test_a_choice_of_ones_own_stands_beside_that_of_the_width() -> None:
     assert "/choose:f:webp:png/choose:w:300/" in srcset(signer, MUG, "choose:f:webp:png", widths=[300])
+
+
+@pytest.mark.parametrize(
+    ("first", "arguments"),
+    [
+        ("1200", {}),
+        ("640", {"widths": [320, 640]}),
+        ("1920", {"widths": [640, 1080, 1920, 2048]}),
+        ("320", {"width": 300, "widths": [64, 320, 640]}),
+        ("1.1", {"width": 300, "height": 200, "widths": [64, 330, 640]}),
+    ],
+)
+def test_a_token_whose_query_was_lost_is_as_wide_as_its_room_or_as_a_page_is(
+    first: str, arguments: dict[str, Any]
+) -> None:
+    assert re.findall(r"/choose:[a-z]+:([0-9.]+)", token(signer, MUG, **arguments)) == [first]
 
 
 def test_what_the_picture_is_cropped_by_is_decided_by_whoever_says_how() -> None:

@@ -89,3 +89,7 @@ def test_broken_blocks_are_read_as_far_as_they_go(data: st.DataObject) -> None:
         found = read_iptc(broken)
         assert all(isinstance(name, str) for name in found)
         resolution(broken)
+
+
+def test_a_block_cannot_make_the_walk_long() -> None:
+    assert sum(1 for _ in resources(resource(1, b"") * 1_000_000)) == 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 import time
+import tracemalloc
 import zlib
 from collections.abc import Callable
 from functools import cache
@@ -202,12 +203,20 @@ def test_what_is_no_picture_is_known_by_what_is_looked_at() -> None:
             pass
 
 
-def directories(count: int) -> bytes:
-    """A TIFF of directories that lie on top of each other, each with as many entries as there is room for."""
-    body = b"II*\0" + struct.pack("<I", 8)
-    for number in range(count):
-        body += struct.pack("<HHIIHI", 0, 3, 1, 0, 0, 8 + 18 * (number + 1))
-    return body
+def empty_directories(count: int) -> bytes:
+    """A TIFF of so many directories, one after the other, with nothing in them."""
+    return b"II*\0" + struct.pack("<I", 8) + b"".join(struct.pack("<HI", 0, 14 + 6 * at) for at in range(count))
+
+
+def many_items(entries: int, size: int) -> bytes:
+    """An AVIF whose `meta` box lists so many pictures, with `size` bytes behind them."""
+
+    def box(name: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", 8 + len(body), name) + body
+
+    listed = box(b"infe", b"\x02" + bytes(7) + b"av01") * entries
+    items = box(b"iinf", bytes(4) + struct.pack(">H", entries) + listed + bytes(size))
+    return box(b"ftyp", b"avif" + bytes(4) + b"avif") + box(b"meta", bytes(4) + items)
 
 
 def test_a_tiff_cannot_make_the_walk_long() -> None:
@@ -216,7 +225,21 @@ def test_a_tiff_cannot_make_the_walk_long() -> None:
     # 3,000 directories of 5,000 entries each, all of them the same bytes.
     entries = struct.pack("<HHII", 5000, 3, 1, 8) * 5400
     chain = b"II*\0" + struct.pack("<I", 8) + struct.pack("<H", 5000) + entries
+    hollow = empty_directories(100_000)
     started = time.monotonic()
     assert head_end(chain) is None
-    assert head_end(directories(3000)) is not None
+    assert head_end(hollow) is None
     assert time.monotonic() - started < 0.5
+
+
+def test_an_avif_cannot_make_the_walk_dear() -> None:
+    data = many_items(4000, size=900_000)
+    tracemalloc.start()
+    try:
+        started = time.monotonic()
+        assert head_end(data) == len(data)
+        assert time.monotonic() - started < 0.5
+        # The box, and what is in it; a copy for each item would be 3.8 GB.
+        assert tracemalloc.get_traced_memory()[1] < 5 * len(data)
+    finally:
+        tracemalloc.stop()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from tests.nginx.stack import Stack, signed, until
+from tests.nginx.stack import Stack, running_stack, signed, until
 from tests.web.pictures import size_of
 
 
@@ -80,5 +83,18 @@ def test_a_source_that_looks_like_a_choice_is_none(stack: Stack) -> None:
 
 
 def test_queries_of_other_routes_are_sent_on(stack: Stack) -> None:
-    answer = stack.ask("/v1/jobs?limit=nonsense", Authorization="Bearer x")
-    assert answer.status in (400, 401, 403)
+    url = "/explain" + chosen("choose:w:20:24", tag="explained")
+    told = [json.loads(stack.ask(url + tail).body)["options"][0]["text"] for tail in ("", "?w=24", "?w=20")]
+    assert told == ["width:20", "width:24", "width:20"]
+
+
+def test_a_prefix_that_nginx_does_not_know_mixes_no_picks(tmp_path: Path) -> None:
+    with running_stack(tmp_path, IMGSERVE_PATH_PREFIX="/img") as stack:
+        url = "/img" + chosen("choose:w:20:24:28", tag="prefix")
+        assert [width(stack, url + tail) for tail in ("?w=24", "", "?w=28")] == [20, 20, 20]
+
+
+def test_a_long_query_hides_no_pick_and_fills_no_log(stack: Stack) -> None:
+    url = chosen("choose:w:20:24:28", tag="long")
+    assert [width(stack, f"{url}?{'a=b&' * 7000}{tail}") for tail in ("w=24", "w=28", "ww=24")] == [24, 28, 20]
+    assert "pcre" not in (stack.nginx.folder / "error.log").read_text()

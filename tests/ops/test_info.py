@@ -29,7 +29,8 @@ from imgserve.ops.info_models import Classify
 from imgserve.plan.model import Plan
 from imgserve.plan.needs import needs_of
 from imgserve.plan.presets import Preset
-from imgserve.plan.url import Grammar, parse, write
+from imgserve.plan.url import Grammar, parse
+from imgserve.plan.writing import write
 from imgserve.ports.models import Ask, Detection, Reading, Score, Task
 from imgserve.spec.op import Op
 from tests.strategies import ops

@@ -12,7 +12,8 @@ from imgserve.errors import RequestError
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.model import arrange
 from imgserve.plan.presets import Preset
-from imgserve.plan.url import Grammar, parse, repair, split_signature, write
+from imgserve.plan.url import Grammar, parse, repair, split_signature
+from imgserve.plan.writing import write
 from tests.strategies import ops
 
 GRAMMAR = Grammar(catalog=CATALOG, allow_security_options=True)

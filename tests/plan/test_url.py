@@ -18,7 +18,8 @@ from imgserve.ops.geometry import Dpr, Width
 from imgserve.ops.overlay import Watermark
 from imgserve.plan.model import Plan
 from imgserve.plan.presets import parse_strings
-from imgserve.plan.url import Grammar, compile_replacement, parse, parse_options, repair, split_signature, write
+from imgserve.plan.url import Grammar, compile_replacement, parse, parse_options, repair, split_signature
+from imgserve.plan.writing import write
 from imgserve.spec.op import Op
 from imgserve.spec.values import Colour, Gravity, GravityType, ResizingType
 

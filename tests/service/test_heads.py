@@ -19,9 +19,10 @@ from imgserve.errors import SourceDenied, SourceNotFound, SourceTimeout, SourceT
 from imgserve.plan.model import Plan
 from imgserve.plan.sources import AllowedSources
 from imgserve.ports import Blob, Origin, Selector
+from imgserve.service.admission import ByteBudget
 from imgserve.service.fetching import Fetching
 from imgserve.service.heads import FIRST_BYTES, NEXT_BYTES, HeadBytes
-from imgserve.service.source_cache import SourceCache
+from imgserve.service.source_cache import SourceCache, source_key
 from tests.adapters.sources.conftest import Asked, Handler, Web, chunked, kept_file, listening, reply
 from tests.engine.pictures import jpeg, photo
 from tests.service.making import Made, MemorySource, SlowStore, make
@@ -163,6 +164,18 @@ async def test_a_kept_head_is_read_again_when_it_is_of_no_use(place: Place, end:
         await place.made.purges.purge(Selector(f"source:{place.web.url('/a')}"))
     assert (await place.head()).size == 300_000
     assert len(place.web.asked) == 2
+
+
+@pytest.mark.parametrize("control", ["no-store", "max-age=100"])
+async def test_a_head_does_not_outlive_a_newer_source(place: Place, control: str) -> None:
+    await place.head(served(picture(300_000)))
+    await place.made.settle()
+    url = place.web.url("/a")
+    place.web.routes["/a"] = Counted(picture(400_000), {"Cache-Control": control})
+    await place.cache.fetch(place.source, url, max_bytes=0, headers={})
+    await place.made.settle()
+    await place.store.delete(source_key(url))  # to make room for others
+    assert (await place.head()).size == 400_000
 
 
 async def test_a_head_that_must_not_be_kept_is_not(place: Place) -> None:
@@ -364,6 +377,30 @@ async def test_who_comes_while_all_is_on_its_way_waits_for_that(place: Place) ->
     gate.set()
     assert (await head).data == (await whole).data == data
     assert place.ranges() == [None]
+
+
+async def test_what_goes_on_for_others_is_not_counted_for_one_who_has_left(place: Place) -> None:
+    budget, arrived, gate = ByteBudget(1 << 30), asyncio.Event(), asyncio.Event()
+
+    async def answer(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        arrived.set()
+        await gate.wait()
+        await served(picture(300_000))(asked, writer)
+
+    async def ask() -> HeadBytes:
+        with budget.share() as share:
+            return await place.cache.head(
+                place.source, place.web.url("/a"), max_bytes=0, headers={}, sized=True, announce=share.expect
+            )
+
+    place.web.routes["/a"] = answer
+    leaving, staying = asyncio.create_task(ask()), asyncio.create_task(ask())
+    await arrived.wait()
+    leaving.cancel()
+    await asyncio.gather(leaving, return_exceptions=True)
+    gate.set()
+    assert (await staying).size == 300_000
+    assert (place.ranges(), budget.inside) == ([FIRST], 0)
 
 
 async def test_validators_are_those_of_the_origin_or_change_with_what_is_told(place: Place) -> None:

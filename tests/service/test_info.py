@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ from imgserve.service.modelled import Modelled
 from imgserve.service.render import Renderer
 from imgserve.service.tiers import Tiers
 from tests.service.making import NOTHING, Has, Made, MemorySource, SlowStore, make, soon
-from tests.web.blocking import block
+from tests.web.blocking import block, until
 from tests.web.jobs_server import provider
 from tests.web.memory_queue import MemoryQueue
 from tests.web.pictures import jpeg, png
@@ -240,6 +241,22 @@ async def test_pixels_are_measured_once_for_each_version(source: MemorySource) -
     assert (await parts.info(MEASURED)).facts["average"] != first.facts["average"]
     await parts.made.settle()
     assert len(store.entries) == 3
+    await parts.renderer.pool.close(timeout_s=5)
+
+
+async def test_requests_for_the_same_facts_have_them_measured_once(source: MemorySource) -> None:
+    parts = around(source, queue_size=1)
+    pool, source.gate = parts.renderer.pool, asyncio.Event()
+    release = await block(pool)
+    asked = [asyncio.create_task(parts.info(MEASURED)) for _ in range(5)]
+    await until(lambda: len(source.asked) == 5)
+    source.gate.set()
+    await until(lambda: pool.pending == 2)
+    for _ in range(20):  # a second one would find the queue full
+        await asyncio.sleep(0)
+    release()
+    told = [one.facts for one in await asyncio.gather(*asked)]
+    assert told == [told[0]] * 5
     await parts.renderer.pool.close(timeout_s=5)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import httpx
 import pytest
 
-from imgserve.app.samples import MAX_SAMPLES, samples_under
+from imgserve.app.samples import MAX_LOOKED_AT, MAX_SAMPLES, samples_under
 from imgserve.ops.catalog import CATALOG
 from tests.web.conftest import Server, Start
 
@@ -73,6 +74,8 @@ async def test_the_page_itself_signs_without_a_key(start: Start, host: str) -> N
         ({"x-forwarded-for": "203.0.113.9"}, "x-forwarded-for"),
         ({"forwarded": "for=203.0.113.9"}, "forwarded"),
         ({"x-real-ip": "203.0.113.9"}, "x-real-ip"),
+        ({"x-forwarded-proto": "https"}, "x-forwarded-proto"),
+        ({"cf-connecting-ip": "203.0.113.9"}, "cf-connecting-ip"),
     ],
 )
 async def test_nobody_else_has_urls_signed(start: Start, path: str, changes: dict[str, str | None], where: str) -> None:
@@ -152,12 +155,28 @@ def test_pictures_of_a_root_are_few_and_neither_hidden_nor_links(tmp_path: Path)
     assert samples_under("") == []
     inside = tmp_path / "deep"
     inside.mkdir()
-    for name in ("b.PNG", "a b.jpg", ".hidden.jpg", "text.txt", "deep/c.webp", "bad\nname.jpg"):
+    for name in ("b.PNG", "a b.jpg", ".hidden.jpg", "text.txt", "deep/c.webp", "bad\nname.jpg", "a?b.jpg"):
         (tmp_path / name).touch()
     (tmp_path / "link.jpg").symlink_to(tmp_path / "a b.jpg")
     (tmp_path / ".git").mkdir()
     (tmp_path / ".git" / "d.jpg").touch()
     assert samples_under(str(tmp_path)) == ["local:///a b.jpg", "local:///b.PNG", "local:///deep/c.webp"]
+    # What waits for somebody to write, and names that are no text.
+    os.mkfifo(tmp_path / "pipe.jpg")
+    nameless = tmp_path / os.fsdecode(b"bad\xff")
+    nameless.mkdir()
+    (nameless / "e.jpg").touch()
+    assert samples_under(str(tmp_path)) == ["local:///a b.jpg", "local:///b.PNG", "local:///deep/c.webp"]
     for at in range(MAX_SAMPLES):
         (inside / f"{at}.gif").touch()
     assert len(samples_under(str(tmp_path))) == MAX_SAMPLES
+
+
+def test_no_more_of_a_large_root_is_looked_at_than_is_needed(tmp_path: Path) -> None:
+    for at in range(MAX_LOOKED_AT):
+        (tmp_path / f"{at:04}").mkdir()
+    (tmp_path / "0000" / "a.jpg").touch()
+    assert samples_under(str(tmp_path)) == []
+    (tmp_path / "0001").rmdir()
+    assert samples_under(str(tmp_path)) == ["local:///0000/a.jpg"]
+    assert samples_under(str(tmp_path / "none")) == []

@@ -116,6 +116,16 @@ async def test_half_characters_are_no_bug_of_the_server(start: Start) -> None:
         assert (answer.status_code, answer.json()["error"]["where"]) == (400, "body")
 
 
+@pytest.mark.parametrize("body", ['{"source": %s}', '{"source": "a", "options": %s}', '{"source": "a", "choose": %s}'])
+async def test_bodies_that_are_nested_deeply_are_no_bug_of_the_server(start: Start, body: str) -> None:
+    server = await start(**KEYS)
+    headers = {"authorization": f"Bearer {API_KEY}"}
+    # Some depths are more than Python prints and less than it reads.
+    for depth in (20, *range(700, 1000, 3), 100_000):
+        answer = await server.client.post("/v1/sign", content=body % ("[" * depth + "]" * depth), headers=headers)
+        assert (answer.status_code, answer.json()["error"]["where"]) == (400, "body"), depth
+
+
 async def test_a_source_that_is_passed_on_is_explained_too(start: Start) -> None:
     told = await signed(await start(**KEYS), options={"raw": True}, explain=True)
     assert told["explanation"]["source_image"]["width"] == 60
@@ -146,6 +156,9 @@ async def test_it_explains_what_a_kind_of_client_would_get(start: Start) -> None
 async def test_names_are_those_that_urls_may_have(start: Start) -> None:
     server = await start(**KEYS, ALLOWED_PROCESSING_OPTIONS="w,rs,pr")
     assert (await signed(server, options={"width": 5}, presets=["grid"]))["options"] == "pr:grid/w:5"
+    server = await start(**KEYS, ALLOWED_PROCESSING_OPTIONS="w,pr,choose")
+    told = await signed(server, options={"width": 5}, choose={"pr": ["grid", "shadow"], "w": [5, 6]})
+    assert told["options"] == "choose:pr:grid:shadow/w:5/choose:w:5:6"
     answer = await ask(server, options={"quality": 5})
     assert (answer.status_code, answer.json()["error"]["where"]) == (403, "quality")
     server = await start(**KEYS, ONLY_PRESETS="1")

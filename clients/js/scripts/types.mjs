@@ -9,7 +9,7 @@ export const camel = (name) => name.replace(/[-_]([a-z])/g, (_, letter) => lette
 export function typesText(schema, { name, page, ofPictures }) {
   const options = Object.entries(schema.properties);
   const own = options.map(
-    ([option, spec]) => `${comment(optionDoc(option, spec))}  ${camel(option)}?: ${optionType(spec)};`,
+    ([option, spec]) => `${comment(optionDoc(option, spec))}  ${camel(option)}?: ${optionType(spec)} | undefined;`,
   );
   const others = options.flatMap(([option, spec]) => otherNames(name, option, spec));
   const used = ["Classes", "Colour", "Format", "Gravity"].filter((type) =>
@@ -60,9 +60,9 @@ function optionType(spec) {
   const [table, short] = spec.anyOf;
   const fields = Object.entries(table.properties).flatMap(([name, property]) => {
     const mark = table.required.includes(name) && camel(name) === name ? "" : "?";
-    const line = `${comment(fieldDoc(property), 6)}      ${camel(name)}${mark}: ${valueType(property)};`;
+    const line = `${comment(fieldDoc(property), 6)}      ${camel(name)}${mark}: ${valueType(property)}${mark && " | undefined"};`;
     if (camel(name) === name) return [line];
-    return [line, `      /** The same as \`${camel(name)}\`. */\n      ${name}?: ${valueType(property)};`];
+    return [line, `      /** The same as \`${camel(name)}\`. */\n      ${name}?: ${valueType(property)} | undefined;`];
   });
   const first = Object.values(table.properties)[0];
   return `${short ? `${valueType(first)} | ` : ""}{\n${fields.join("\n")}\n    }`;

@@ -83,6 +83,15 @@ function errorIn(body: string): Told {
 const LONGEST_SHOWN = 80;
 
 function shownValue(value: unknown): string {
-  const text = typeof value === "string" ? `'${value}'` : (JSON.stringify(value) ?? String(value));
+  const text = typeof value === "string" ? `'${value}'` : textOf(value);
   return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+}
+
+function textOf(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    // Neither a BigInt nor a circle has JSON.
+    return String(value);
+  }
 }

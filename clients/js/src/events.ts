@@ -38,7 +38,7 @@ function parse(block: string): { event: string; data: string | undefined; retryM
   let retryMs: number | undefined;
   const data: string[] = [];
   for (const line of block.split(/\r?\n/)) {
-    const [, name, value = ""] = /^([^:]+)(?:: ?(.*))?$/.exec(line) ?? [];
+    const [, name, value = ""] = /^([^:]+)(?:: ?(.*))?$/s.exec(line) ?? [];
     if (name === "event") event = value;
     if (name === "data") data.push(value);
     if (name === "retry" && /^\d+$/.test(value)) retryMs = Number(value);

@@ -49,7 +49,8 @@ export function pickWidth(token: Token, px: number): string {
 
 /** Give the pick for the quality next to this one, "" where the token leaves no choice. */
 export function pickQuality({ quality }: Token, wanted: number): string {
-  if (!quality) return "";
+  // What next/image cannot read of the prop `quality` is NaN.
+  if (!quality || Number.isNaN(wanted)) return "";
   const values = quality.values.map((one) => (typeof one === "string" ? one : String(within(one, wanted))));
   const distance = (value: string) => Math.abs(Number(value) - wanted);
   const nearest = values.reduce((best, value) => (distance(value) < distance(best) ? value : best));

@@ -51,15 +51,15 @@ export interface JobPage {
 
 interface Ordered {
   /** -100 to 100, higher comes first. */
-  priority?: number;
+  priority?: number | undefined;
   /** An `https://` URL that is told when the job ends. */
-  webhook?: string;
+  webhook?: string | undefined;
 }
 
 /** A picture whose AI steps are to be made: a source with options, or a signed URL. */
 export type Order<Preset extends string = string> = Ordered &
   (
-    | { source: string; options?: Options; presets?: readonly Preset[]; path?: never }
+    | { source: string; options?: Options | undefined; presets?: readonly Preset[] | undefined; path?: never }
     | { path: string; source?: never; options?: never; presets?: never }
   );
 

@@ -18,11 +18,11 @@ export interface ClientSettings {
   /** From `imgserve keygen --api-key NAME`. */
   apiKey: string | undefined;
   /** What stands between arguments, as IMGSERVE_ARGUMENTS_SEPARATOR of the server. */
-  separator?: string;
+  separator?: string | undefined;
   /** What to ask with, in place of the global fetch. */
-  fetch?: typeof fetch;
+  fetch?: typeof fetch | undefined;
   /** For tests and tools: work in a browser after all, where everybody can read the key. */
-  allowBrowser?: boolean;
+  allowBrowser?: boolean | undefined;
 }
 
 export interface Client<Preset extends string = string> {
@@ -32,7 +32,11 @@ export interface Client<Preset extends string = string> {
   /** Give a job when it has ended; look at its `state`: it may have failed. */
   wait(id: string, settings?: WaitSettings): Promise<Job>;
   /** Give a page of jobs, youngest first; `after` is the `next` of the page before. */
-  list(query?: { state?: JobState; limit?: number; after?: string }): Promise<JobPage>;
+  list(query?: {
+    state?: JobState | undefined;
+    limit?: number | undefined;
+    after?: string | undefined;
+  }): Promise<JobPage>;
   /** Cancel a job that has not ended. */
   cancel(id: string): Promise<Job>;
   /** Begin a job that failed or was cancelled anew. */
@@ -53,28 +57,35 @@ export function createClient<Preset extends string = ShippedPreset | (string & {
   }
   const ask = asking(settings);
   const json = async <Found>(...call: Parameters<typeof ask>) => (await (await ask(...call)).json()) as Found;
-  const one = (id: string) => `/v1/jobs/${encodeURIComponent(id)}`;
   return {
     async submit(order) {
       const each = (one: Order) => bodyOf(one, settings.separator);
       const body = Array.isArray(order) ? { jobs: (order as readonly Order[]).map(each) } : each(order as Order);
       return (await json<{ jobs: OrderedJob[] }>("/v1/jobs", { method: "POST", body })).jobs;
     },
-    get: (id) => json(one(id)),
-    wait: (id, waiting = {}) =>
-      follow(
-        { open: (signal) => ask(`${one(id)}/events`, { signal }), look: (signal) => json(one(id), { signal }) },
+    get: async (id) => json(pathOf(id)),
+    async wait(id, waiting = {}) {
+      const path = pathOf(id);
+      return follow(
+        { open: (signal) => ask(`${path}/events`, { signal }), look: (signal) => json(path, { signal }) },
         waiting,
-      ),
+      );
+    },
     list: ({ state, limit, after } = {}) => {
       const given = Object.entries({ state, limit, after }).filter(([, value]) => value !== undefined);
       const query = new URLSearchParams(given.map(([name, value]) => [name, String(value)]));
       return json(`/v1/jobs?${query}`);
     },
-    cancel: (id) => json(one(id), { method: "DELETE" }),
-    retry: (id) => json(`${one(id)}/retry`, { method: "POST" }),
+    cancel: async (id) => json(pathOf(id), { method: "DELETE" }),
+    retry: async (id) => json(`${pathOf(id)}/retry`, { method: "POST" }),
     purge: (what) => json("/v1/purge", { method: "POST", body: what }),
   };
+}
+
+/** An empty id, or `..`, would be another route. */
+function pathOf(id: string): string {
+  if (/^[A-Za-z0-9]+$/.test(id)) return `/v1/jobs/${id}`;
+  throw new TypeError(`id: expected the 64 hexadecimal digits of a job, got '${id}'.`);
 }
 
 interface Request {

@@ -13,7 +13,7 @@ export type Loader = (props: LoaderProps) => string;
 
 export interface LoaderSettings {
   /** Gives the URL of what is no token: another loader, say. */
-  other?: Loader;
+  other?: Loader | undefined;
 }
 
 /** Make a loader; tokens never need more than the default export. */
@@ -22,9 +22,18 @@ export function createLoader({ other = refuseOther }: LoaderSettings = {}): Load
     const token = readToken(props.src);
     if (!token) return other(props);
     const quality = props.quality === undefined ? "" : pickQuality(token, props.quality);
-    const picks = [pickWidth(token, props.width), quality].filter(Boolean).join("&");
-    return picks ? `${props.src}${props.src.includes("?") ? "&" : "?"}${picks}` : props.src;
+    return withPicks(props.src, [pickWidth(token, props.width), quality].filter(Boolean));
   };
+}
+
+/** Put picks into the query, in place of those that are there: the server refuses two of one name. */
+function withPicks(src: string, picks: readonly string[]): string {
+  const [path = "", ...queries] = src.split("?");
+  const nameOf = (pick: string) => pick.split("=", 1)[0];
+  const names = picks.map(nameOf);
+  const others = queries.join("?").split("&");
+  const all = [...others.filter((one) => one && !names.includes(nameOf(one))), ...picks];
+  return all.length ? `${path}?${all.join("&")}` : path;
 }
 
 /** Add to a token the width (and quality) that is granted and next to what next/image asks for. */

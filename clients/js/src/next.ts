@@ -1,7 +1,9 @@
 // A route that signs: `GET /img?src=…&w=640&q=75` is redirected to the signed URL, for pages that cannot make tokens.
-import { type Allow, allowedSource } from "./allow.js";
+import { type Allow, type Judge, judgeOf } from "./allow.js";
 import { OptionError } from "./errors.js";
+import { OPTIONS } from "./generated/options-table.js";
 import type { Options } from "./generated/options.js";
+import { settingsOf } from "./options.js";
 import type { Signer } from "./signer.js";
 import { DEFAULT_WIDTHS, type Sizing, stepsOf } from "./widths.js";
 
@@ -17,7 +19,7 @@ export interface ImageHandlerSettings<Preset extends string = string> extends Om
   qualities?: readonly number[] | undefined;
   options?: Options | undefined;
   presets?: readonly Preset[] | undefined;
-  /** Seconds for which browsers and CDNs keep the redirect. */
+  /** Seconds for which browsers and CDNs keep the redirect; never longer than the option `expires` lets them. */
   maxAgeS?: number | undefined;
 }
 
@@ -29,16 +31,20 @@ interface Answer {
   body: string;
 }
 
+type Route = (query: URLSearchParams) => Promise<Answer>;
+
 /**
  * Make a route handler of the App Router: `export const GET = createImageHandler({ signer, allow: ["https://…/"] })`.
  *
- * It takes `src` (or `url`, as next/image's own loader sends it), `w` and `q`.
+ * It takes `src` (or `url`, as next/image's own loader sends it), `w` and `q`. Throws OptionError and TypeError for
+ * settings that are wrong.
  */
 export function createImageHandler<Preset extends string>(
   settings: ImageHandlerSettings<Preset>,
 ): (request: Request) => Promise<Response> {
+  const route = routeOf(settings);
   return async (request) => {
-    const { status, headers, body } = await answer(new URL(request.url).searchParams, settings);
+    const { status, headers, body } = await route(new URL(request.url).searchParams);
     return new Response(body || null, { status, headers });
   };
 }
@@ -56,29 +62,40 @@ export interface PagesResponse {
 export function createPagesImageHandler<Preset extends string>(
   settings: ImageHandlerSettings<Preset>,
 ): (request: PagesRequest, response: PagesResponse) => Promise<void> {
+  const route = routeOf(settings);
   return async (request, response) => {
-    const { status, headers, body } = await answer(new URL(request.url ?? "", "http://host").searchParams, settings);
+    const { status, headers, body } = await route(new URL(request.url ?? "", "http://host").searchParams);
     response.writeHead(status, headers);
     response.end(body);
   };
 }
 
-async function answer<Preset extends string>(
-  query: URLSearchParams,
-  settings: ImageHandlerSettings<Preset>,
-): Promise<Answer> {
-  try {
-    const location = await locationOf(query, settings);
-    const maxAgeS = settings.maxAgeS ?? AN_HOUR_S;
-    return { status: 307, headers: { location, "cache-control": `public, max-age=${maxAgeS}` }, body: "" };
-  } catch (wrong) {
-    if (!(wrong instanceof OptionError)) throw wrong;
-    const { where, got, expected, message } = wrong;
-    const status = where === "src" && expected === ALLOWED ? 403 : 400;
-    const error = { code: status === 403 ? "source_forbidden" : "bad_option", message, where, got, expected };
-    const headers = { "content-type": "application/json", "cache-control": "no-store" };
-    return { status, headers, body: JSON.stringify({ error }) };
-  }
+function routeOf<Preset extends string>(settings: ImageHandlerSettings<Preset>): Route {
+  const judge = judgeOf(settings.allow);
+  // What is wrong with a site's own settings is told to it, not to those who ask for pictures.
+  stepsOf(settings, settings.widths ?? DEFAULT_WIDTHS);
+  for (const quality of settings.qualities ?? []) settingsOf(OPTIONS, { quality });
+  const expires = settingsOf(OPTIONS, { ...settings.options }).get("expires")?.timestamp?.[0];
+  const maxAgeS = () => {
+    const leftS = expires === undefined ? Number.POSITIVE_INFINITY : Number(expires) - Math.ceil(Date.now() / 1000);
+    return Math.max(0, Math.min(settings.maxAgeS ?? AN_HOUR_S, leftS));
+  };
+  return async (query) => {
+    try {
+      const location = await locationOf(query, settings, judge);
+      return { status: 307, headers: { location, "cache-control": `public, max-age=${maxAgeS()}` }, body: "" };
+    } catch (wrong) {
+      if (wrong instanceof OptionError) return refusal(wrong);
+      throw wrong;
+    }
+  };
+}
+
+function refusal({ where, got, expected, message }: OptionError): Answer {
+  const status = where === "src" && expected === ALLOWED ? 403 : 400;
+  const error = { code: status === 403 ? "source_forbidden" : "bad_option", message, where, got, expected };
+  const headers = { "content-type": "application/json", "cache-control": "no-store" };
+  return { status, headers, body: JSON.stringify({ error }) };
 }
 
 const ALLOWED = "a source that this site allows";
@@ -86,11 +103,12 @@ const ALLOWED = "a source that this site allows";
 async function locationOf<Preset extends string>(
   query: URLSearchParams,
   settings: ImageHandlerSettings<Preset>,
+  judge: Judge,
 ): Promise<string> {
-  const { signer, allow, widths = DEFAULT_WIDTHS, qualities, presets } = settings;
+  const { signer, widths = DEFAULT_WIDTHS, qualities, presets } = settings;
   const given = query.get("src") ?? query.get("url");
   if (!given) throw new OptionError("src", "nothing", "the URL of a picture");
-  const source = await allowedSource(given, allow);
+  const source = await judge(given);
   if (source === undefined) throw new OptionError("src", given, ALLOWED);
   const width = query.get("w");
   // Widths of one's own would let anybody fill the cache with pictures that no page shows.

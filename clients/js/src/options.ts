@@ -115,6 +115,7 @@ function merged(name: string, earlier: Arguments | undefined, later: Arguments):
   if (!earlier || REPLACED.includes(name)) return later;
   // Only the top keeps its earlier value: the other sides follow from it.
   if (name === "padding") return { ...later, padding_top: later.padding_top ?? earlier.padding_top };
+  if (name === "preset") return { names: [...earlier.names!, ...later.names!] };
   if (name === "format_quality") return { format_quality: joinedPairs(earlier.format_quality!, later.format_quality!) };
   if (name === "skip_processing") {
     return { skip_processing: [...new Set([...earlier.skip_processing!, ...later.skip_processing!])] };

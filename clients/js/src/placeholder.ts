@@ -33,7 +33,7 @@ export async function placeholder(
   { width = WIDTH, fetch: ask = askOnce, base64 }: PlaceholderSettings = {},
 ): Promise<Lqip> {
   const options: InfoOptions = { size: false, format: false, dimensions: false, exif: false, lqip: width };
-  const answer = await ask(await signer.info(source, options, base64 === undefined ? {} : { base64 }));
+  const answer = await ask(await signer.info(source, options, { base64 }));
   if (!answer.ok) throw await ImgserveError.of(answer);
   const { lqip } = (await answer.json()) as { lqip?: Lqip };
   if (lqip) return lqip;

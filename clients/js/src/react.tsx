@@ -37,6 +37,18 @@ const A_DAY_S = 86_400;
  * Throws OptionError where the server would refuse the options; a placeholder that cannot be had is left out.
  */
 export async function SignedImage<Preset extends string>(props: SignedImageProps<Preset>): Promise<JSX.Element> {
+  return <TokenImage {...await signedImageProps(props)} />;
+}
+
+/** What next/image is given, beside the loader: plain data without a secret. */
+export type SignedProps = Omit<NextImageProps, "loader"> & { src: string };
+
+/**
+ * Give the props of next/image that `<SignedImage>` has, for a client component that renders it with `imgserve/loader`.
+ *
+ * Throws OptionError where the server would refuse the options; a placeholder that cannot be had is left out.
+ */
+export async function signedImageProps<Preset extends string>(props: SignedImageProps<Preset>): Promise<SignedProps> {
   const {
     signer,
     src,
@@ -56,7 +68,7 @@ export async function SignedImage<Preset extends string>(props: SignedImageProps
     placeholder === "blur" && !shown.blurDataURL ? blurOf(signer, src, { base64, revalidate }) : shown.blurDataURL,
   ]);
   const blur = placeholder === "blur" && blurDataURL ? ({ placeholder, blurDataURL } as const) : {};
-  return <TokenImage {...(shown as Passed)} {...blur} src={signed} />;
+  return { ...(shown as Passed), ...blur, src: signed };
 }
 
 /** Nothing to show meanwhile is no reason not to show the picture. */

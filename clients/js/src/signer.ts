@@ -18,18 +18,18 @@ const IN_A_BROWSER =
   "hand the page a token from token(signer, source), and let the loader of 'imgserve/loader' choose the width";
 
 export interface SignerSettings {
-  /** IMGSERVE_KEY of the server: hex digits. */
+  /** IMGSERVE_KEY of the server: hex digits. Of several with commas between, the first signs, as it does there. */
   key: string | undefined;
   /** IMGSERVE_SALT of the server: hex digits. */
   salt: string | undefined;
   /** Where browsers reach the server, put before every path: `https://img.example.com`. */
   baseUrl?: string | undefined;
   /** Bytes of the signature, as IMGSERVE_SIGNATURE_SIZE of the server. */
-  signatureSize?: number;
+  signatureSize?: number | undefined;
   /** What stands between arguments, as IMGSERVE_ARGUMENTS_SEPARATOR of the server. */
-  separator?: string;
+  separator?: string | undefined;
   /** For tests and tools: sign in a browser after all, where everybody can read the key. */
-  allowBrowser?: boolean;
+  allowBrowser?: boolean | undefined;
 }
 
 export interface UrlExtras<Preset extends string = string> {
@@ -51,7 +51,7 @@ export interface Signer<Preset extends string = string> {
   /** Give the URL of a path that is written already (`/width:300/plain/https://…`), unchecked. */
   signed(path: string): Promise<string>;
   /** Give the signed URL of facts about a picture, as JSON. */
-  info(source: string, options?: InfoOptions, extras?: { base64?: boolean }): Promise<string>;
+  info(source: string, options?: InfoOptions, extras?: { base64?: boolean | undefined }): Promise<string>;
 }
 
 /**
@@ -112,11 +112,12 @@ function fromHex(name: "key" | "salt", text: string | undefined): Uint8Array<Arr
         "Give '' for key and salt to make unsigned URLs.",
     );
   }
+  const first = text.split(",", 1)[0]!.trim();
   // The value itself stays out of the sentence: logs are read by many.
-  if (text.length % 2 || !/^[0-9a-fA-F]*$/.test(text)) {
+  if (first.length % 2 || !/^[0-9a-fA-F]*$/.test(first)) {
     throw new TypeError(
       `${name} is not hex-encoded: an even number of the digits 0-9 and a-f, as \`imgserve keygen\` prints them.`,
     );
   }
-  return Uint8Array.from(text.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
+  return Uint8Array.from(first.match(/../g) ?? [], (digits) => Number.parseInt(digits, 16));
 }

@@ -16,6 +16,7 @@ export interface TokenSettings<Preset extends string = string> extends Sizing {
 /**
  * Give a signed URL that stands for a picture in all `widths` (by default all that next/image asks for): the `src` of a
  * next/image with the loader of `imgserve/loader`. It has no secret; who has it can get these pictures and no others.
+ * Without a query it is as wide as its room, or else 1200 pixels, or the next of `widths`.
  *
  * Throws OptionError.
  */
@@ -31,9 +32,11 @@ export async function token<Preset extends string>(
 export function tokenOf<Preset extends string>(
   signer: Signer<Preset>,
   source: string,
-  { by, options, steps }: Steps,
+  { by, options, steps, unpicked }: Steps,
   { presets, qualities, base64 }: TokenSettings<Preset>,
 ): Promise<string> {
-  const choose: Choose = { [by]: steps.map((step) => step.value), ...(qualities && { q: qualities }) };
+  // The first value is the default, and a URL whose query was lost should not show 32 pixels.
+  const values = [unpicked, ...steps.filter(({ value }) => value !== unpicked.value)].map((step) => step.value);
+  const choose: Choose = { [by]: values, ...(qualities && { q: qualities }) };
   return signer.url(source, options, { presets, choose, base64 });
 }

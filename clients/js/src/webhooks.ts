@@ -21,7 +21,7 @@ export interface WebhookMessage {
   /** IMGSERVE_WEBHOOK_SECRET of the server. */
   secret: string | undefined;
   /** How old a message may be. */
-  toleranceS?: number;
+  toleranceS?: number | undefined;
 }
 
 const PREFIX = "whsec_";

@@ -35,11 +35,16 @@ export interface Steps {
   readonly by: "w" | "dpr";
   /** All other options. */
   readonly options: Options;
+  /** The narrowest first. */
   readonly steps: readonly Step[];
+  /** The one that is shown where nobody picks. */
+  readonly unpicked: Step;
 }
 
 /** Digits of a density behind the point: of a box 1000 pixels wide they are a tenth of a pixel. */
 const DENSITY_DIGITS = 4;
+/** Where no room says how wide a picture is shown: columns of pages and previews of links are no wider. */
+const USUAL_PX = 1200;
 
 /**
  * Give the options that make a picture in each of these widths.
@@ -48,15 +53,20 @@ const DENSITY_DIGITS = 4;
  * holds at every width, and offsets and padding grow with it; else they are widths. Throws OptionError.
  */
 export function stepsOf(sizing: Sizing, widths: readonly number[]): Steps {
+  if (!widths.length) throw new OptionError("widths", widths, "one width or more");
   for (const px of widths) {
     if (!Number.isInteger(px) || px < 1) throw new OptionError("widths", px, "whole numbers of 1 or more");
   }
   const ascending = [...new Set(widths)].sort((one, other) => one - other);
   const box = boxed(sizing);
-  if (!box.height) return { by: "w", options: sizing.options ?? {}, steps: ascending.map((px) => ({ px, value: px })) };
-  if (!box.width) throw new OptionError("height", box.height, "a width with it: both together are the ratio");
+  if (box.height && !box.width) {
+    throw new OptionError("height", box.height, "a width with it: both together are the ratio");
+  }
   const density = (px: number) => Number((px / box.width).toFixed(DENSITY_DIGITS));
-  return { by: "dpr", options: box.options, steps: ascending.map((px) => ({ px, value: density(px) })) };
+  const steps = ascending.map((px) => ({ px, value: box.height ? density(px) : px }));
+  const unpicked = steps.find(({ px }) => px >= (box.width || USUAL_PX)) ?? steps.at(-1)!;
+  if (!box.height) return { by: "w", options: sizing.options ?? {}, steps, unpicked };
+  return { by: "dpr", options: box.options, steps, unpicked };
 }
 
 interface Box {

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { createServer } from "node:http";
 import { test } from "node:test";
 
+import { readEvents } from "../dist/events.js";
+import { follow } from "../dist/follow.js";
 import { createClient, ImgserveError } from "../dist/jobs.js";
 
 const JOB = { id: "a".repeat(64), state: "running", progress: 0.5 };
@@ -80,6 +82,70 @@ test("a job that is not there is an error at once", async (context) => {
 test("whoever waits can stop", async (context) => {
   const { client } = await serving(context, (_, response) => response.writeHead(200).write(event("job", JOB)));
   await assert.rejects(client.wait(JOB.id, { signal: AbortSignal.timeout(50) }), { name: "TimeoutError" });
+});
+
+test("whoever is told can stop, and at once", async (context) => {
+  const full = json(429, { error: { code: "rate_limited", message: "full" } }, { "retry-after": "9" });
+  const { client } = await serving(context, full, json(200, JOB));
+  const stop = new AbortController();
+  const begun = performance.now();
+  await assert.rejects(client.wait(JOB.id, { signal: stop.signal, onProgress: () => stop.abort() }), {
+    name: "AbortError",
+  });
+  assert.ok(performance.now() - begun < 1000);
+});
+
+test("what onProgress throws is no trouble of the connection", async (context) => {
+  const { client, seen } = await serving(context, stream("retry: 1\n\n", event("job", JOB)));
+  const onProgress = () => {
+    throw new RangeError("of the caller");
+  };
+  await assert.rejects(client.wait(JOB.id, { onProgress }), { name: "RangeError" });
+  assert.equal(seen.length, 1);
+});
+
+test("a server that never answers is not waited for", async () => {
+  const silent = (signal) =>
+    new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }));
+  let looks = 0;
+  const look = async (signal) => ((looks += 1) < 2 ? silent(signal) : DONE);
+  // Without a pause: the stream has said how long it is, and no more.
+  const open = (signal) =>
+    Promise.resolve(new Response(new ReadableStream({ start: (body) => void begin(body, signal) })));
+  const begin = (body, signal) => {
+    body.enqueue(new TextEncoder().encode("retry: 1\n\n"));
+    signal.addEventListener("abort", () => body.error(signal.reason), { once: true });
+  };
+  assert.deepEqual(await follow({ open, look }, {}, { silenceMs: 20 }), DONE);
+  assert.equal(looks, 2);
+});
+
+test("an id that would be another route is refused", async () => {
+  const client = createClient({ baseUrl: "http://127.0.0.1:1", apiKey: "k" });
+  for (const id of ["", "..", "a/b", "a?b"]) {
+    for (const method of ["get", "wait", "cancel", "retry"]) {
+      await assert.rejects(client[method](id), { name: "TypeError", message: /^id: expected/ });
+    }
+  }
+});
+
+test("events are read in whatever form they come", async () => {
+  const read = async (text) => {
+    const bytes = [...new TextEncoder().encode(text)];
+    // Cut inside of characters, and between the two that end a line.
+    const body = new ReadableStream({
+      start(controller) {
+        for (const byte of bytes) controller.enqueue(new Uint8Array([byte]));
+        controller.close();
+      },
+    });
+    const found = [];
+    for await (const { event: name, data } of readEvents(body)) found.push([name, data]);
+    return found;
+  };
+  assert.deepEqual(await read("\ufeffevent: job\r\nid: 1\r\ndata: ä€😀\r\n\r\n"), [["job", "ä€😀"]]);
+  assert.deepEqual(await read(": working\n\ndata: a\ndata:b\ndata\n\n"), [["message", "a\nb\n"]]);
+  assert.deepEqual(await read("data: a\u2028b\n\ndata: cut"), [["message", "a\u2028b"]]);
 });
 
 test("orders are written with options as URLs have them", async (context) => {

@@ -34,12 +34,18 @@ for (const [what, src] of [
   ["a host that begins so", "https://shop.example.com.evil.example/photos/mug.jpg"],
   ["a way out of the folder", "https://shop.example.com/photos/../secret.jpg"],
   ["an escaped way out", "https://shop.example.com/photos/%2e%2e/secret.jpg"],
+  ["a way out that origins decode", "https://shop.example.com/photos/..%2Fsecret.jpg"],
+  ["a way out with a backslash", "https://shop.example.com/photos/..%5c..%5Csecret.jpg"],
+  ["a way out with a parameter", "https://shop.example.com/photos/..;/secret.jpg"],
+  ["a way out of a folder on disk", "local:///photos/../secret.jpg"],
+  ["a bucket that begins so", "s3://photos-of-others/a.jpg"],
   ["a password", "https://shop.example.com@evil.example/photos/a.jpg"],
   ["a path", "/etc/passwd"],
   ["another scheme", "file:///photos/a.jpg"],
 ]) {
   test(`${what} is not allowed`, async () => {
-    const answer = await ask({}, { src, w: "640" });
+    const allow = ["https://shop.example.com/photos/", "local:///photos/", "s3://photos"];
+    const answer = await ask({ allow }, { src, w: "640" });
     assert.equal(answer.status, 403);
     assert.equal((await answer.json()).error.where, "src");
     assert.equal(answer.headers.get("cache-control"), "no-store");
@@ -50,6 +56,54 @@ test("a prefix without a path is the whole host and no other", async () => {
   const allow = ["https://shop.example.com"];
   assert.equal((await ask({ allow }, { src: ALLOWED, w: "640" })).status, 307);
   assert.equal((await ask({ allow }, { src: "https://shop.example.com.evil.example/a.jpg", w: "640" })).status, 403);
+});
+
+test("files and keys have the names that stand there", async () => {
+  const allow = ["local:///", "s3://photos"];
+  for (const src of ["local:///Tasse für Tee, 100%.png", "local:///a%20b.jpg", "s3://photos/a b?.jpg"]) {
+    assert.equal(
+      (await ask({ allow }, { src, w: "640" })).headers.get("location"),
+      await signer.url(src, { width: 640 }),
+    );
+  }
+});
+
+test("a pattern decides alike each time", async () => {
+  const handler = createImageHandler({ signer, allow: [/^https:\/\/shop/g, /^local:/y] });
+  for (const src of [ALLOWED, ALLOWED, "local:///a.jpg", "local:///a.jpg"]) {
+    const query = new URLSearchParams({ src, w: "640" });
+    assert.equal((await handler(new Request(`https://site.example/img?${query}`))).status, 307, src);
+  }
+});
+
+test("settings that are wrong are told when the handler is made", () => {
+  const allow = ["https://shop.example.com/"];
+  for (const wrong of ["shop.example.com/photos/", "https://*.example.com/", ""]) {
+    assert.throws(() => createImageHandler({ signer, allow: [wrong] }), {
+      name: "TypeError",
+      message: /allow: expected/,
+    });
+  }
+  for (const settings of [
+    { options: { blur: -1 } },
+    { widths: [0.5] },
+    { widths: [] },
+    { qualities: [101] },
+    { height: 4 },
+  ]) {
+    for (const make of [createImageHandler, createPagesImageHandler]) {
+      assert.throws(() => make({ signer, allow, ...settings }), { name: "OptionError" });
+    }
+  }
+});
+
+test("a redirect is kept no longer than what it leads to", async () => {
+  const expires = Math.floor(Date.now() / 1000) + 60;
+  const control = async (settings) => (await ask(settings, { src: ALLOWED, w: "640" })).headers.get("cache-control");
+  const leftS = Number(/^public, max-age=(\d+)$/.exec(await control({ options: { exp: expires } }))[1]);
+  assert.ok(leftS > 50 && leftS <= 60, String(leftS));
+  assert.equal(await control({ options: { expires }, maxAgeS: 5 }), "public, max-age=5");
+  assert.equal(await control({ options: { expires: 1 } }), "public, max-age=0");
 });
 
 test("patterns and functions decide as well", async () => {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { renderToStaticMarkup } from "react-dom/server";
 
 import { createSigner } from "../dist/index.js";
-import { SignedImage } from "../dist/react.js";
+import { SignedImage, signedImageProps } from "../dist/react.js";
 
 const KEYS = { key: "943b421c", salt: "520f986b" };
 const signer = createSigner({ ...KEYS, baseUrl: "https://img.example.com" });
@@ -60,4 +60,13 @@ test("a wrong option is told where the page is made", async () => {
     name: "OptionError",
     where: "blur",
   });
+});
+
+test("its props alone are what a client component hands to next/image", async () => {
+  const props = await signedImageProps({ signer, src: "local:///mug.jpg", alt: "A mug", width: 600, height: 400 });
+  assert.deepEqual(Object.keys(props).sort(), ["alt", "height", "src", "width"]);
+  assert.deepEqual(structuredClone(props), props);
+  assert.match(props.src, /\/choose:dpr:/);
+  const element = await SignedImage({ signer, src: "local:///mug.jpg", alt: "A mug", width: 600, height: 400 });
+  assert.deepEqual(element.props, props);
 });

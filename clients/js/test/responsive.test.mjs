@@ -10,8 +10,25 @@ const picked = (src, width, quality) => loader({ src, width, quality }).slice(sr
 
 test("a token grants what next/image asks for", async () => {
   const src = await token(signer, SOURCE);
-  assert.ok(src.includes(`/choose:w:${DEFAULT_WIDTHS.join(":")}/plain/`));
+  const granted = /\/choose:w:([\d:]+)\/plain\//.exec(src)[1].split(":").map(Number);
+  assert.deepEqual(new Set(granted), new Set(DEFAULT_WIDTHS));
   for (const width of DEFAULT_WIDTHS) assert.equal(picked(src, width), `?w=${width}`);
+});
+
+test("a token whose query was lost is as wide as its room, or as a page is", async () => {
+  const first = async (settings) => /\/choose:\w+:([\d.]+)/.exec(await token(signer, SOURCE, settings))[1];
+  assert.equal(await first({}), "1200");
+  assert.equal(await first({ widths: [320, 640] }), "640");
+  assert.equal(await first({ widths: [640, 1080, 1920, 2048] }), "1920");
+  assert.equal(await first({ width: 300, widths: [64, 320, 640] }), "320");
+  assert.equal(await first({ width: 300, height: 200, widths: [64, 330, 640] }), "1.1");
+});
+
+test("picks that are there already are taken the place of, and other parameters stay", async () => {
+  const src = await token(signer, SOURCE, { widths: [320, 640], qualities: [75, 90] });
+  assert.equal(loader({ src: `${src}?w=320`, width: 640 }), `${src}?w=640`);
+  assert.equal(loader({ src: `${src}?v=a?b&w=320&q=75`, width: 640 }), `${src}?v=a?b&q=75&w=640`);
+  assert.equal(loader({ src: `${src}?q=75`, width: 640, quality: 90 }), `${src}?w=640&q=90`);
 });
 
 test("a width that is not granted becomes the next larger one, or the largest", async () => {
@@ -28,6 +45,7 @@ test("a quality becomes the nearest that is granted", async () => {
     [undefined, 10, 40, 60, 100].map((quality) => picked(src, 640, quality)),
     ["?w=640", "?w=640&q=30", "?w=640&q=40", "?w=640&q=50", "?w=640&q=90"],
   );
+  assert.equal(picked(src, 640, Number.NaN), "?w=640");
   assert.equal(picked(await token(signer, SOURCE, { widths: [640] }), 640, 50), "?w=640");
 });
 
@@ -38,7 +56,7 @@ test("ranges of widths grant each of them", () => {
 
 test("of a fixed box a token grants densities, and the loader finds widths among them", async () => {
   const src = await token(signer, SOURCE, { width: 600, height: 400, widths: [300, 640, 1200] });
-  assert.ok(src.includes("/resizing_type:fill-down/width:600/height:400/choose:dpr:0.5:1.0667:2/plain/"));
+  assert.ok(src.includes("/resizing_type:fill-down/width:600/height:400/choose:dpr:1.0667:0.5:2/plain/"));
   assert.deepEqual(
     [64, 640, 641, 5000].map((width) => picked(src, width)),
     ["?dpr=0.5", "?dpr=1.0667", "?dpr=2", "?dpr=2"],
@@ -87,7 +105,7 @@ test("a srcset has one signature, or one for each width", async () => {
   const [first, second] = one.split(", ").map((text) => text.split(" "));
   assert.deepEqual([first[1], second[1]], ["640w", "750w"]);
   assert.equal(first[0].split("?")[0], second[0].split("?")[0]);
-  assert.ok(first[0].includes("/quality:70/choose:w:640:750/plain/") && first[0].endsWith("?w=640"));
+  assert.ok(first[0].includes("/quality:70/choose:w:750:640/plain/") && first[0].endsWith("?w=640"));
   const each = await srcset(signer, SOURCE, { widths: [640, 750], mode: "urls" });
   assert.equal(
     each,
@@ -128,6 +146,13 @@ test("a placeholder is asked for once, and done without where it cannot be had",
   assert.match(asked[0], /^https:\/\/img\.example\.com\/info\/[^/]+\/.*lqip:16\/plain\//);
   for (const fetch of [() => Promise.reject(new Error("down")), async () => new Response("no", { status: 502 })]) {
     assert.ok(!("blurDataURL" in (await imageProps(signer, SOURCE, { ...settings, fetch }))));
+  }
+});
+
+test("a srcset has a width at least", async () => {
+  for (const mode of ["token", "urls"]) {
+    await assert.rejects(srcset(signer, SOURCE, { widths: [], mode }), { where: "widths" });
+    await assert.rejects(imageProps(signer, SOURCE, { widths: [], mode }), { where: "widths" });
   }
 });
 

@@ -85,6 +85,14 @@ test("values that browsers would escape are refused", async () => {
   }
 });
 
+test("values that have no JSON are told as well", async () => {
+  const circle = {};
+  circle.type = circle;
+  for (const options of [{ width: 1n }, { width: Symbol("x") }, { gravity: circle }]) {
+    await assert.rejects(signer.url("mug.jpg", options), { name: "OptionError", where: Object.keys(options)[0] });
+  }
+});
+
 test("presets of one's own are checked where they are defined", async () => {
   const looks = definePresets({ card: { width: 300, gravity: "sm" } });
   assert.equal(await optionsOf({ ...looks.card, quality: 60 }), "width:300/gravity:sm/quality:60");
@@ -93,4 +101,9 @@ test("presets of one's own are checked where they are defined", async () => {
 
 test("an unknown name tells which one was meant", async () => {
   await assert.rejects(signer.url("mug.jpg", { widht: 3 }), /\(width\?\)/);
+});
+
+test("of several keys the first signs", async () => {
+  const rotating = createSigner({ key: "943b421c, aa", salt: "520f986b,bb" });
+  assert.equal(await rotating.url("mug.jpg"), await signer.url("mug.jpg"));
 });

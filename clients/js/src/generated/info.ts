@@ -11,7 +11,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   preset?: readonly string[] | {
       /** names of presets */
       names: readonly string[];
-    };
+    } | undefined;
   /**
    * `size`: bytes of the source.
    *
@@ -19,8 +19,8 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   size?: boolean | {
       /** whether to tell it. Default: 1 */
-      enabled?: boolean;
-    };
+      enabled?: boolean | undefined;
+    } | undefined;
   /**
    * `format` and `mime_type`, by the content of the source and not by the name of the file.
    *
@@ -28,8 +28,8 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   format?: boolean | {
       /** whether to tell it. Default: 1 */
-      enabled?: boolean;
-    };
+      enabled?: boolean | undefined;
+    } | undefined;
   /**
    * `width` and `height` as people see the picture, and the `orientation` (1 to 8, 1 = as stored) that EXIF gives.
    *
@@ -37,8 +37,8 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   dimensions?: boolean | {
       /** whether to tell it. Default: 1 */
-      enabled?: boolean;
-    };
+      enabled?: boolean | undefined;
+    } | undefined;
   /**
    * `exif`: what the camera wrote, where the picture was taken too.
    *
@@ -46,10 +46,10 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   exif?: boolean | {
       /** whether to tell it. Default: 1 */
-      enabled?: boolean;
+      enabled?: boolean | undefined;
       /** names as in the standard (`DateTimeOriginal`), not for people. Default: 0 */
-      canonical?: boolean;
-    };
+      canonical?: boolean | undefined;
+    } | undefined;
   /**
    * `iptc`: captions, keywords and rights by the names of IPTC-IIM; `photoshop`: the resolution that it noted.
    *
@@ -57,8 +57,8 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   iptc?: boolean | {
       /** whether to tell it. Default: 1 */
-      enabled?: boolean;
-    };
+      enabled?: boolean | undefined;
+    } | undefined;
   /**
    * `xmp`: what editors wrote, by namespace and name; of several languages the default one is told.
    *
@@ -66,8 +66,8 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   xmp?: boolean | {
       /** whether to tell it. Default: 1 */
-      enabled?: boolean;
-    };
+      enabled?: boolean | undefined;
+    } | undefined;
   /**
    * `colorspace` of the pixels as they are stored: `srgb` (any RGB), `b-w`, `cmyk`, `rgb16`, `grey16`, `lab` …
    *
@@ -76,7 +76,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   colorspace?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `bands`: channels of the picture, alpha too.
    *
@@ -85,7 +85,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   bands?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `sample_format`: what a value of a channel is, `uchar` (8 bits), `ushort` (16 bits) or `float`.
    *
@@ -94,7 +94,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   sampleFormat?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `pages_number`: pages of a TIFF, frames of an animation, pictures in an AVIF; 1 for all others.
    *
@@ -103,7 +103,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   pagesNumber?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `hashsums` of the source's bytes in hex digits, by kind.
    *
@@ -112,7 +112,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   calcHashsums?: readonly ("md5" | "sha1" | "sha256" | "sha512")[] | {
       /** which ones */
       kinds: readonly ("md5" | "sha1" | "sha256" | "sha512")[];
-    };
+    } | undefined;
   /**
    * `alpha`: whether there is an alpha channel; `transparency`, if asked for: whether any pixel is not opaque.
    *
@@ -122,10 +122,10 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
       /** whether to tell it */
       enabled: boolean;
       /** look at every pixel's alpha. Default: 0 */
-      checkTransparency?: boolean;
+      checkTransparency?: boolean | undefined;
       /** The same as `checkTransparency`. */
-      check_transparency?: boolean;
-    };
+      check_transparency?: boolean | undefined;
+    } | undefined;
   /**
    * `crop`: what the option `crop` of pictures would take, in shares of the upright picture.
    *
@@ -135,10 +135,10 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
       /** 0 = the whole width, below 1 = a share of it, else source pixels. 0 or more */
       width: number;
       /** the same for the height; where both are 0 nothing is told. 0 or more. Default: 0 */
-      height?: number;
+      height?: number | undefined;
       /** where to cut; `sm` looks for it. Default: ce */
-      gravity?: Gravity<"sm" | "fp">;
-    };
+      gravity?: Gravity<"sm" | "fp"> | undefined;
+    } | undefined;
   /**
    * `palette`: colours (`R`, `G`, `B`, `A`) that stand for all visible ones, most frequent first.
    *
@@ -147,7 +147,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   palette?: number | {
       /** how many at most, 2 to 256; 0 = none. 0 to 256 */
       colors: number;
-    };
+    } | undefined;
   /**
    * `average`: the average colour (`R`, `G`, `B`, `A`), each pixel counted as far as it is opaque.
    *
@@ -157,10 +157,10 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
       /** whether to tell it */
       enabled: boolean;
       /** alpha is the average of what is not fully transparent alone. Default: 1 */
-      ignoreTransparent?: boolean;
+      ignoreTransparent?: boolean | undefined;
       /** The same as `ignoreTransparent`. */
-      ignore_transparent?: boolean;
-    };
+      ignore_transparent?: boolean | undefined;
+    } | undefined;
   /**
    * `dominant_colors`: `vibrant`, `light_vibrant`, `dark_vibrant`, `muted`, `light_muted` and `dark_muted` (`R`, `G`, `B`), as far as the picture has them.
    *
@@ -170,10 +170,10 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
       /** whether to tell it */
       enabled: boolean;
       /** make those that it does not have of the others. Default: 0 */
-      buildMissed?: boolean;
+      buildMissed?: boolean | undefined;
       /** The same as `buildMissed`. */
-      build_missed?: boolean;
-    };
+      build_missed?: boolean | undefined;
+    } | undefined;
   /**
    * `blurhash`: the text that BlurHash libraries decode to a blurred picture; transparent parts lie on white.
    *
@@ -181,14 +181,14 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   blurhash?: {
       /** detail across, 1 to 9; 0 = none. 0 to 9 */
-      xComponents?: number;
+      xComponents?: number | undefined;
       /** The same as `xComponents`. */
-      x_components?: number;
+      x_components?: number | undefined;
       /** detail down, 1 to 9; 0 = none. 0 to 9 */
-      yComponents?: number;
+      yComponents?: number | undefined;
       /** The same as `yComponents`. */
-      y_components?: number;
-    };
+      y_components?: number | undefined;
+    } | undefined;
   /**
    * `thumb_hash`: the bytes that ThumbHash libraries decode to a blurred picture with alpha, as hex digits.
    *
@@ -197,7 +197,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   thumbHash?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `perceptual_hash`: 16 hex digits; the fewer bits of two differ, the more alike the pictures are.
    *
@@ -206,7 +206,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   perceptualHash?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `lqip`: a tiny picture to show while the picture loads, and what a page has to know of the picture.
    *
@@ -217,7 +217,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   lqip?: number | {
       /** width of the tiny picture in pixels; 16 is enough for most. 1 to 64 */
       width: number;
-    };
+    } | undefined;
   /**
    * `objects`: what things are where in the picture, each with its `class_name` and box.
    *
@@ -226,7 +226,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   detectObjects?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `faces`: where faces are in the picture, a box each.
    *
@@ -235,7 +235,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   faces?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `text`: what is written in the picture (`text`), and where, a box each.
    *
@@ -244,7 +244,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   text?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * `classify`: what the whole picture is of (`name`, `confidence`), most likely first.
    *
@@ -252,12 +252,12 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   classify?: number | {
       /** how many classes at most, 0 = none. 0 or more */
-      topK?: number;
+      topK?: number | undefined;
       /** The same as `topK`. */
-      top_k?: number;
+      top_k?: number | undefined;
       /** tell only of these */
-      classes?: Classes;
-    };
+      classes?: Classes | undefined;
+    } | undefined;
   /**
    * `nsfw`: how safe for work the picture is (`name`, `confidence`), in the classes of the model.
    *
@@ -266,7 +266,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   nsfw?: boolean | {
       /** whether to tell it */
       enabled: boolean;
-    };
+    } | undefined;
   /**
    * Any text: it makes another URL of the same picture, for caches in front of the server.
    *
@@ -274,8 +274,8 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   cachebuster?: string | {
       /** any text. Default: empty */
-      value?: string;
-    };
+      value?: string | undefined;
+    } | undefined;
   /**
    * Tags that a purge, here or in a CDN, finds the picture by.
    *
@@ -284,7 +284,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   cacheTags?: readonly string[] | {
       /** letters, digits and - _ . of ASCII, 64 at most each */
       tags: readonly string[];
-    };
+    } | undefined;
   /**
    * The URL stops working at this time; the answer's freshness ends with it.
    *
@@ -293,7 +293,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   expires?: number | {
       /** seconds since 1970 (Unix time), 0 or less = never. At most 253402300799 */
       timestamp: number;
-    };
+    } | undefined;
   /**
    * Refuse a source whose bytes have another hash sum.
    *
@@ -303,8 +303,8 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
       /** kind of the sum; `none` checks nothing */
       type: "none" | "md5" | "sha1" | "sha256" | "sha512";
       /** the sum in hex digits. Default: empty */
-      hashsum?: string;
-    };
+      hashsum?: string | undefined;
+    } | undefined;
   /**
    * Refuse sources with more pixels.
    *
@@ -315,7 +315,7 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
   maxSrcResolution?: number | {
       /** megapixels, 0 = no bound. 0 or more */
       megapixels: number;
-    };
+    } | undefined;
   /**
    * Refuse sources with more bytes.
    *
@@ -325,10 +325,10 @@ export interface InfoOptions extends InfoOptionsByOtherNames {
    */
   maxSrcFileSize?: number | {
       /** bytes, 0 = no bound. 0 or more */
-      sizeBytes?: number;
+      sizeBytes?: number | undefined;
       /** The same as `sizeBytes`. */
-      size_bytes?: number;
-    };
+      size_bytes?: number | undefined;
+    } | undefined;
 }
 
 /** The same options by their other names. */

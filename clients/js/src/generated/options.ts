@@ -11,7 +11,7 @@ export interface Options extends OptionsByOtherNames {
   preset?: readonly string[] | {
       /** names of presets */
       names: readonly string[];
-    };
+    } | undefined;
   /**
    * Make all but the object transparent; a worker finds the object, once for all sizes and formats.
    *
@@ -20,7 +20,7 @@ export interface Options extends OptionsByOtherNames {
   removeBackground?: boolean | {
       /** 1 = do it */
       on: boolean;
-    };
+    } | undefined;
   /**
    * Enlarge the source by a model before anything else is done with it.
    *
@@ -28,8 +28,8 @@ export interface Options extends OptionsByOtherNames {
    */
   upscale?: number | {
       /** how many times as wide and as high. 1 to 8. Default: 2 */
-      factor?: number;
-    };
+      factor?: number | undefined;
+    } | undefined;
   /**
    * Resizing type, width, height, enlarge and extend in one; what is left empty stays as it was.
    *
@@ -37,20 +37,20 @@ export interface Options extends OptionsByOtherNames {
    */
   resize?: "fit" | "fill" | "fill-down" | "force" | "auto" | {
       /** as in `resizing_type` */
-      type?: "fit" | "fill" | "fill-down" | "force" | "auto";
+      type?: "fit" | "fill" | "fill-down" | "force" | "auto" | undefined;
       /** as in `width`. 0 or more */
-      width?: number;
+      width?: number | undefined;
       /** as in `height`. 0 or more */
-      height?: number;
+      height?: number | undefined;
       /** as in `enlarge` */
-      enlarge?: boolean;
+      enlarge?: boolean | undefined;
       /** as in `extend` */
-      extend?: boolean;
+      extend?: boolean | undefined;
       /** as in `extend` */
-      extendGravity?: Gravity<"fp">;
+      extendGravity?: Gravity<"fp"> | undefined;
       /** The same as `extendGravity`. */
-      extend_gravity?: Gravity<"fp">;
-    };
+      extend_gravity?: Gravity<"fp"> | undefined;
+    } | undefined;
   /**
    * Width, height, enlarge and extend in one; what is left empty stays as it was.
    *
@@ -58,18 +58,18 @@ export interface Options extends OptionsByOtherNames {
    */
   size?: number | {
       /** as in `width`. 0 or more */
-      width?: number;
+      width?: number | undefined;
       /** as in `height`. 0 or more */
-      height?: number;
+      height?: number | undefined;
       /** as in `enlarge` */
-      enlarge?: boolean;
+      enlarge?: boolean | undefined;
       /** as in `extend` */
-      extend?: boolean;
+      extend?: boolean | undefined;
       /** as in `extend` */
-      extendGravity?: Gravity<"fp">;
+      extendGravity?: Gravity<"fp"> | undefined;
       /** The same as `extendGravity`. */
-      extend_gravity?: Gravity<"fp">;
-    };
+      extend_gravity?: Gravity<"fp"> | undefined;
+    } | undefined;
   /**
    * How the picture is made to fit width x height.
    *
@@ -79,10 +79,10 @@ export interface Options extends OptionsByOtherNames {
    */
   resizingType?: "fit" | "fill" | "fill-down" | "force" | "auto" | {
       /** the way of fitting */
-      resizingType?: "fit" | "fill" | "fill-down" | "force" | "auto";
+      resizingType?: "fit" | "fill" | "fill-down" | "force" | "auto" | undefined;
       /** The same as `resizingType`. */
-      resizing_type?: "fit" | "fill" | "fill-down" | "force" | "auto";
-    };
+      resizing_type?: "fit" | "fill" | "fill-down" | "force" | "auto" | undefined;
+    } | undefined;
   /**
    * The width of the result in pixels before `dpr`; 0 follows from the height.
    *
@@ -91,7 +91,7 @@ export interface Options extends OptionsByOtherNames {
   width?: number | {
       /** pixels, 0 = automatic. 0 or more */
       width: number;
-    };
+    } | undefined;
   /**
    * The height of the result in pixels before `dpr`; 0 follows from the width.
    *
@@ -100,7 +100,7 @@ export interface Options extends OptionsByOtherNames {
   height?: number | {
       /** pixels, 0 = automatic. 0 or more */
       height: number;
-    };
+    } | undefined;
   /**
    * The picture is scaled to at least this width before it is cropped to the result.
    *
@@ -108,10 +108,10 @@ export interface Options extends OptionsByOtherNames {
    */
   minWidth?: number | {
       /** pixels, 0 = no bound. 0 or more */
-      minWidth?: number;
+      minWidth?: number | undefined;
       /** The same as `minWidth`. */
-      min_width?: number;
-    };
+      min_width?: number | undefined;
+    } | undefined;
   /**
    * The picture is scaled to at least this height before it is cropped to the result.
    *
@@ -119,10 +119,10 @@ export interface Options extends OptionsByOtherNames {
    */
   minHeight?: number | {
       /** pixels, 0 = no bound. 0 or more */
-      minHeight?: number;
+      minHeight?: number | undefined;
       /** The same as `minHeight`. */
-      min_height?: number;
-    };
+      min_height?: number | undefined;
+    } | undefined;
   /**
    * Multiply the size of the result; offsets and padding stay.
    *
@@ -130,14 +130,14 @@ export interface Options extends OptionsByOtherNames {
    */
   zoom?: number | {
       /** factor of the width. Greater than 0 */
-      zoomX?: number;
+      zoomX?: number | undefined;
       /** The same as `zoomX`. */
-      zoom_x?: number;
+      zoom_x?: number | undefined;
       /** factor of the height; the same as the width's if left out. Greater than 0 */
-      zoomY?: number;
+      zoomY?: number | undefined;
       /** The same as `zoomY`. */
-      zoom_y?: number;
-    };
+      zoom_y?: number | undefined;
+    } | undefined;
   /**
    * The device pixel ratio: multiplies the size of the result, absolute offsets and padding.
    *
@@ -146,7 +146,7 @@ export interface Options extends OptionsByOtherNames {
   dpr?: number | {
       /** factor. Greater than 0 */
       dpr: number;
-    };
+    } | undefined;
   /**
    * Allow the result to be larger than the source.
    *
@@ -155,7 +155,7 @@ export interface Options extends OptionsByOtherNames {
   enlarge?: boolean | {
       /** whether to enlarge */
       enlarge: boolean;
-    };
+    } | undefined;
   /**
    * Fill the picture up to width x height with transparency or `background` where it is smaller.
    *
@@ -165,10 +165,10 @@ export interface Options extends OptionsByOtherNames {
       /** whether to extend */
       extend: boolean;
       /** where the picture sits */
-      extendGravity?: Gravity<"fp">;
+      extendGravity?: Gravity<"fp"> | undefined;
       /** The same as `extendGravity`. */
-      extend_gravity?: Gravity<"fp">;
-    };
+      extend_gravity?: Gravity<"fp"> | undefined;
+    } | undefined;
   /**
    * Fill the picture up to the aspect ratio of width x height; needs both.
    *
@@ -176,14 +176,14 @@ export interface Options extends OptionsByOtherNames {
    */
   extendAspectRatio?: boolean | {
       /** whether to extend */
-      extendAspectRatio?: boolean;
+      extendAspectRatio?: boolean | undefined;
       /** The same as `extendAspectRatio`. */
-      extend_aspect_ratio?: boolean;
+      extend_aspect_ratio?: boolean | undefined;
       /** where the picture sits */
-      extendAspectRatioGravity?: Gravity<"fp">;
+      extendAspectRatioGravity?: Gravity<"fp"> | undefined;
       /** The same as `extendAspectRatioGravity`. */
-      extend_aspect_ratio_gravity?: Gravity<"fp">;
-    };
+      extend_aspect_ratio_gravity?: Gravity<"fp"> | undefined;
+    } | undefined;
   /**
    * Which part of the picture stays when something is cut off.
    *
@@ -194,7 +194,7 @@ export interface Options extends OptionsByOtherNames {
   gravity?: Gravity<"sm" | "fp" | "obj" | "objw"> | {
       /** the part to keep */
       gravity: Gravity<"sm" | "fp" | "obj" | "objw">;
-    };
+    } | undefined;
   /**
    * Where the objects of the gravities `obj` and `objw` sit in what is cut out, as far as they stay whole.
    *
@@ -204,10 +204,10 @@ export interface Options extends OptionsByOtherNames {
    */
   objectsPosition?: Gravity<"fp" | "prop"> | {
       /** the place of the objects */
-      objectsPosition?: Gravity<"fp" | "prop">;
+      objectsPosition?: Gravity<"fp" | "prop"> | undefined;
       /** The same as `objectsPosition`. */
-      objects_position?: Gravity<"fp" | "prop">;
-    };
+      objects_position?: Gravity<"fp" | "prop"> | undefined;
+    } | undefined;
   /**
    * Cut a part out of the source before it is resized.
    *
@@ -215,18 +215,18 @@ export interface Options extends OptionsByOtherNames {
    */
   crop?: number | {
       /** 0 = the whole width, below 1 = a share of it, else source pixels. 0 or more */
-      cropWidth?: number;
+      cropWidth?: number | undefined;
       /** The same as `cropWidth`. */
-      crop_width?: number;
+      crop_width?: number | undefined;
       /** the same for the height. 0 or more. Default: 0 */
-      cropHeight?: number;
+      cropHeight?: number | undefined;
       /** The same as `cropHeight`. */
-      crop_height?: number;
+      crop_height?: number | undefined;
       /** where to cut; the general gravity if left out */
-      cropGravity?: Gravity<"sm" | "fp" | "obj" | "objw">;
+      cropGravity?: Gravity<"sm" | "fp" | "obj" | "objw"> | undefined;
       /** The same as `cropGravity`. */
-      crop_gravity?: Gravity<"sm" | "fp" | "obj" | "objw">;
-    };
+      crop_gravity?: Gravity<"sm" | "fp" | "obj" | "objw"> | undefined;
+    } | undefined;
   /**
    * Add space around the result, in CSS order; sides left out follow the opposite or the first one.
    *
@@ -234,22 +234,22 @@ export interface Options extends OptionsByOtherNames {
    */
   padding?: number | {
       /** pixels before `dpr`. 0 or more */
-      paddingTop?: number;
+      paddingTop?: number | undefined;
       /** The same as `paddingTop`. */
-      padding_top?: number;
+      padding_top?: number | undefined;
       /** pixels, as top if left out. 0 or more */
-      paddingRight?: number;
+      paddingRight?: number | undefined;
       /** The same as `paddingRight`. */
-      padding_right?: number;
+      padding_right?: number | undefined;
       /** pixels, as top if left out. 0 or more */
-      paddingBottom?: number;
+      paddingBottom?: number | undefined;
       /** The same as `paddingBottom`. */
-      padding_bottom?: number;
+      padding_bottom?: number | undefined;
       /** pixels, as right if left out. 0 or more */
-      paddingLeft?: number;
+      paddingLeft?: number | undefined;
       /** The same as `paddingLeft`. */
-      padding_left?: number;
-    };
+      padding_left?: number | undefined;
+    } | undefined;
   /**
    * Turn the picture upright as its EXIF orientation says.
    *
@@ -257,10 +257,10 @@ export interface Options extends OptionsByOtherNames {
    */
   autoRotate?: boolean | {
       /** whether to obey EXIF */
-      autoRotate?: boolean;
+      autoRotate?: boolean | undefined;
       /** The same as `autoRotate`. */
-      auto_rotate?: boolean;
-    };
+      auto_rotate?: boolean | undefined;
+    } | undefined;
   /**
    * Turn the picture clockwise, after EXIF; negative angles turn the other way.
    *
@@ -269,7 +269,7 @@ export interface Options extends OptionsByOtherNames {
   rotate?: number | {
       /** degrees */
       rotate: number;
-    };
+    } | undefined;
   /**
    * Mirror the picture, after it is turned.
    *
@@ -277,14 +277,14 @@ export interface Options extends OptionsByOtherNames {
    */
   flip?: boolean | {
       /** left becomes right */
-      flipHorizontal?: boolean;
+      flipHorizontal?: boolean | undefined;
       /** The same as `flipHorizontal`. */
-      flip_horizontal?: boolean;
+      flip_horizontal?: boolean | undefined;
       /** top becomes bottom. Default: 0 */
-      flipVertical?: boolean;
+      flipVertical?: boolean | undefined;
       /** The same as `flipVertical`. */
-      flip_vertical?: boolean;
-    };
+      flip_vertical?: boolean | undefined;
+    } | undefined;
   /**
    * Cut off edges of one colour; not for animations.
    *
@@ -292,18 +292,18 @@ export interface Options extends OptionsByOtherNames {
    */
   trim?: number | {
       /** how far a pixel may be from the colour, empty = off */
-      threshold?: number;
+      threshold?: number | undefined;
       /** the colour of the edges, empty = that of the top left pixel */
-      color?: Colour;
+      color?: Colour | undefined;
       /** cut the same from left and right */
-      equalHor?: boolean;
+      equalHor?: boolean | undefined;
       /** The same as `equalHor`. */
-      equal_hor?: boolean;
+      equal_hor?: boolean | undefined;
       /** cut the same from top and bottom */
-      equalVer?: boolean;
+      equalVer?: boolean | undefined;
       /** The same as `equalVer`. */
-      equal_ver?: boolean;
-    };
+      equal_ver?: boolean | undefined;
+    } | undefined;
   /**
    * Cut to the subject: all that is neither transparent nor, in an opaque picture, of the background's colour.
    *
@@ -313,10 +313,10 @@ export interface Options extends OptionsByOtherNames {
    */
   autocrop?: number | {
       /** source pixels that stay around the subject. 0 or more. Default: 0 */
-      margin?: number;
+      margin?: number | undefined;
       /** how far a pixel may be from nothing. 0 to 255. Default: 10 */
-      threshold?: number;
-    };
+      threshold?: number | undefined;
+    } | undefined;
   /**
    * Blur the picture.
    *
@@ -325,7 +325,7 @@ export interface Options extends OptionsByOtherNames {
   blur?: number | {
       /** standard deviation in result pixels, 0 = off. 0 to 1000 */
       sigma: number;
-    };
+    } | undefined;
   /**
    * Sharpen the picture.
    *
@@ -334,7 +334,7 @@ export interface Options extends OptionsByOtherNames {
   sharpen?: number | {
       /** standard deviation in result pixels, 0 = off. 0 to 10 */
       sigma: number;
-    };
+    } | undefined;
   /**
    * Show the picture in blocks of one colour each.
    *
@@ -343,7 +343,7 @@ export interface Options extends OptionsByOtherNames {
   pixelate?: number | {
       /** side of a block in result pixels, 0 or 1 = off. 0 or more */
       size: number;
-    };
+    } | undefined;
   /**
    * Cut to the things that are found, before anything is measured; what `crop` says does not count then.
    *
@@ -355,8 +355,8 @@ export interface Options extends OptionsByOtherNames {
       /** size of the cut: 1 = just around the things, 2 = twice as wide. Greater than 0, up to 100 */
       scale: number;
       /** what to look for; `face` and `text` have models of their own */
-      classes?: Classes;
-    };
+      classes?: Classes | undefined;
+    } | undefined;
   /**
    * Make what is found unrecognisable, and some of what surrounds it.
    *
@@ -368,8 +368,8 @@ export interface Options extends OptionsByOtherNames {
       /** standard deviation in result pixels before `dpr`, at least; 0 = off. 0 to 1000 */
       sigma: number;
       /** what to look for; `face` and `text` have models of their own */
-      classes?: Classes;
-    };
+      classes?: Classes | undefined;
+    } | undefined;
   /**
    * Draw a frame around all that is found, with its class and how sure the model is: to see what models see.
    *
@@ -379,8 +379,8 @@ export interface Options extends OptionsByOtherNames {
       /** 1 = do it */
       draw: boolean;
       /** what to look for; `face` and `text` have models of their own */
-      classes?: Classes;
-    };
+      classes?: Classes | undefined;
+    } | undefined;
   /**
    * Round the corners; with `max` the picture becomes a circle or a pill.
    *
@@ -389,7 +389,7 @@ export interface Options extends OptionsByOtherNames {
   round?: number | "max" | {
       /** pixels before `dpr`, or max */
       radius: number | "max";
-    };
+    } | undefined;
   /**
    * Let the picture's shape cast a soft shadow; width and height include it.
    *
@@ -397,16 +397,16 @@ export interface Options extends OptionsByOtherNames {
    */
   shadow?: number | {
       /** softness in result pixels before `dpr`. 0 to 250. Default: 10 */
-      sigma?: number;
+      sigma?: number | undefined;
       /** 0 = no shadow. 0 to 1. Default: 0.4 */
-      opacity?: number;
+      opacity?: number | undefined;
       /** to the right, in pixels before `dpr`. -1000 to 1000. Default: 0 */
-      dx?: number;
+      dx?: number | undefined;
       /** downwards, in pixels before `dpr`. -1000 to 1000. Default: 8 */
-      dy?: number;
+      dy?: number | undefined;
       /** the colour of the shadow. Default: 000000 */
-      color?: Colour;
-    };
+      color?: Colour | undefined;
+    } | undefined;
   /**
    * Put the operator's watermark over the picture; `re` tiles it over the whole of it.
    *
@@ -414,16 +414,16 @@ export interface Options extends OptionsByOtherNames {
    */
   watermark?: number | {
       /** 0 = off, times the operator's. 0 to 1 */
-      opacity?: number;
+      opacity?: number | undefined;
       /** where it sits, centre if left out */
-      position?: "ce" | "no" | "so" | "ea" | "we" | "noea" | "nowe" | "soea" | "sowe" | "re";
+      position?: "ce" | "no" | "so" | "ea" | "we" | "noea" | "nowe" | "soea" | "sowe" | "re" | undefined;
       /** offset, or the space between tiles: pixels, below 1 a share */
-      x?: number;
+      x?: number | undefined;
       /** the same for the other axis */
-      y?: number;
+      y?: number | undefined;
       /** share of the picture that it fits into, 0 = natural size. 0 or more */
-      scale?: number;
-    };
+      scale?: number | undefined;
+    } | undefined;
   /**
    * Put the picture on a colour, which takes the place of transparency; empty turns it off again.
    *
@@ -431,8 +431,8 @@ export interface Options extends OptionsByOtherNames {
    */
   background?: Colour | {
       /** hex digits or R:G:B, empty = off */
-      background?: Colour;
-    };
+      background?: Colour | undefined;
+    } | undefined;
   /**
    * Leave EXIF, IPTC and XMP out of the result.
    *
@@ -440,10 +440,10 @@ export interface Options extends OptionsByOtherNames {
    */
   stripMetadata?: boolean | {
       /** whether to strip */
-      stripMetadata?: boolean;
+      stripMetadata?: boolean | undefined;
       /** The same as `stripMetadata`. */
-      strip_metadata?: boolean;
-    };
+      strip_metadata?: boolean | undefined;
+    } | undefined;
   /**
    * Keep copyright and author when metadata is stripped.
    *
@@ -451,10 +451,10 @@ export interface Options extends OptionsByOtherNames {
    */
   keepCopyright?: boolean | {
       /** whether to keep */
-      keepCopyright?: boolean;
+      keepCopyright?: boolean | undefined;
       /** The same as `keepCopyright`. */
-      keep_copyright?: boolean;
-    };
+      keep_copyright?: boolean | undefined;
+    } | undefined;
   /**
    * Convert to sRGB and leave the colour profile out of the result.
    *
@@ -462,10 +462,10 @@ export interface Options extends OptionsByOtherNames {
    */
   stripColorProfile?: boolean | {
       /** whether to strip */
-      stripColorProfile?: boolean;
+      stripColorProfile?: boolean | undefined;
       /** The same as `stripColorProfile`. */
-      strip_color_profile?: boolean;
-    };
+      strip_color_profile?: boolean | undefined;
+    } | undefined;
   /**
    * Keep 16 bits a channel where the result's format can hold them.
    *
@@ -473,10 +473,10 @@ export interface Options extends OptionsByOtherNames {
    */
   preserveHdr?: boolean | {
       /** whether to keep */
-      preserveHdr?: boolean;
+      preserveHdr?: boolean | undefined;
       /** The same as `preserveHdr`. */
-      preserve_hdr?: boolean;
-    };
+      preserve_hdr?: boolean | undefined;
+    } | undefined;
   /**
    * Work on the thumbnail inside an AVIF or HEIC source when there is one.
    *
@@ -484,10 +484,10 @@ export interface Options extends OptionsByOtherNames {
    */
   enforceThumbnail?: boolean | {
       /** whether to use it */
-      enforceThumbnail?: boolean;
+      enforceThumbnail?: boolean | undefined;
       /** The same as `enforceThumbnail`. */
-      enforce_thumbnail?: boolean;
-    };
+      enforce_thumbnail?: boolean | undefined;
+    } | undefined;
   /**
    * The quality of lossy formats; 0 takes the default of the format.
    *
@@ -496,7 +496,7 @@ export interface Options extends OptionsByOtherNames {
   quality?: number | {
       /** 1 to 100, 0 = automatic. 0 to 100 */
       quality: number;
-    };
+    } | undefined;
   /**
    * Qualities for single formats, used where `quality` is not given.
    *
@@ -504,10 +504,10 @@ export interface Options extends OptionsByOtherNames {
    */
   formatQuality?: Partial<Record<Format, number>> | {
       /** format and quality in turn */
-      formatQuality?: Partial<Record<Format, number>>;
+      formatQuality?: Partial<Record<Format, number>> | undefined;
       /** The same as `formatQuality`. */
-      format_quality?: Partial<Record<Format, number>>;
-    };
+      format_quality?: Partial<Record<Format, number>> | undefined;
+    } | undefined;
   /**
    * Lower the quality until the result has at most this many bytes.
    *
@@ -515,10 +515,10 @@ export interface Options extends OptionsByOtherNames {
    */
   maxBytes?: number | {
       /** bytes, 0 = no bound. 0 or more */
-      maxBytes?: number;
+      maxBytes?: number | undefined;
       /** The same as `maxBytes`. */
-      max_bytes?: number;
-    };
+      max_bytes?: number | undefined;
+    } | undefined;
   /**
    * The format of the result; without it the best one that the client accepts, or the source's.
    *
@@ -527,7 +527,7 @@ export interface Options extends OptionsByOtherNames {
   format?: Format | {
       /** a format name */
       format: Format;
-    };
+    } | undefined;
   /**
    * Answer with the best of AVIF and WebP that the client accepts, where the URL names no format.
    *
@@ -538,7 +538,7 @@ export interface Options extends OptionsByOtherNames {
   negotiate?: boolean | {
       /** whether to negotiate */
       negotiate: boolean;
-    };
+    } | undefined;
   /**
    * Serve sources of these formats as they are.
    *
@@ -546,10 +546,10 @@ export interface Options extends OptionsByOtherNames {
    */
   skipProcessing?: readonly Format[] | {
       /** format names */
-      skipProcessing?: readonly Format[];
+      skipProcessing?: readonly Format[] | undefined;
       /** The same as `skipProcessing`. */
-      skip_processing?: readonly Format[];
-    };
+      skip_processing?: readonly Format[] | undefined;
+    } | undefined;
   /**
    * Stream the source's bytes untouched.
    *
@@ -558,7 +558,7 @@ export interface Options extends OptionsByOtherNames {
   raw?: boolean | {
       /** whether to stream */
       raw: boolean;
-    };
+    } | undefined;
   /**
    * Any text: it makes another URL of the same picture, for caches in front of the server.
    *
@@ -566,8 +566,8 @@ export interface Options extends OptionsByOtherNames {
    */
   cachebuster?: string | {
       /** any text. Default: empty */
-      value?: string;
-    };
+      value?: string | undefined;
+    } | undefined;
   /**
    * Tags that a purge, here or in a CDN, finds the picture by.
    *
@@ -576,7 +576,7 @@ export interface Options extends OptionsByOtherNames {
   cacheTags?: readonly string[] | {
       /** letters, digits and - _ . of ASCII, 64 at most each */
       tags: readonly string[];
-    };
+    } | undefined;
   /**
    * The URL stops working at this time; the answer's freshness ends with it.
    *
@@ -585,7 +585,7 @@ export interface Options extends OptionsByOtherNames {
   expires?: number | {
       /** seconds since 1970 (Unix time), 0 or less = never. At most 253402300799 */
       timestamp: number;
-    };
+    } | undefined;
   /**
    * The name under which browsers save the picture, without extension.
    *
@@ -595,8 +595,8 @@ export interface Options extends OptionsByOtherNames {
       /** the name */
       name: string;
       /** whether the name is base64url-encoded. Default: 0 */
-      encoded?: boolean;
-    };
+      encoded?: boolean | undefined;
+    } | undefined;
   /**
    * Have browsers save the picture in place of showing it.
    *
@@ -605,7 +605,7 @@ export interface Options extends OptionsByOtherNames {
   returnAttachment?: boolean | {
       /** whether to save */
       attachment: boolean;
-    };
+    } | undefined;
   /**
    * Refuse sources with more pixels.
    *
@@ -616,7 +616,7 @@ export interface Options extends OptionsByOtherNames {
   maxSrcResolution?: number | {
       /** megapixels, 0 = no bound. 0 or more */
       megapixels: number;
-    };
+    } | undefined;
   /**
    * Refuse sources with more bytes.
    *
@@ -626,10 +626,10 @@ export interface Options extends OptionsByOtherNames {
    */
   maxSrcFileSize?: number | {
       /** bytes, 0 = no bound. 0 or more */
-      sizeBytes?: number;
+      sizeBytes?: number | undefined;
       /** The same as `sizeBytes`. */
-      size_bytes?: number;
-    };
+      size_bytes?: number | undefined;
+    } | undefined;
   /**
    * Read at most this many frames of an animation.
    *
@@ -640,7 +640,7 @@ export interface Options extends OptionsByOtherNames {
   maxAnimationFrames?: number | {
       /** frames. 1 or more */
       frames: number;
-    };
+    } | undefined;
   /**
    * Refuse animations with more pixels a frame.
    *
@@ -651,7 +651,7 @@ export interface Options extends OptionsByOtherNames {
   maxAnimationFrameResolution?: number | {
       /** megapixels, 0 = no bound of its own. 0 or more */
       megapixels: number;
-    };
+    } | undefined;
   /**
    * Scale larger results down to this size.
    *
@@ -662,7 +662,7 @@ export interface Options extends OptionsByOtherNames {
   maxResultDimension?: number | {
       /** pixels a side, 0 or less = no bound */
       pixels: number;
-    };
+    } | undefined;
 }
 
 /** The same options by their other names. */

@@ -123,6 +123,21 @@ test("a route handler leads to the picture", async () => {
   assert.deepEqual(await sizeOf(answer.headers.get("location")), [640, 427]);
 });
 
+test("a route handler finds files with spaces and letters of all the world", async () => {
+  const handler = createImageHandler({ signer, allow: ["local:///"] });
+  const query = new URLSearchParams({ src: "local:///Tasse für Tee, 100%.png", w: "96" });
+  const answer = await handler(new Request(`https://site.example/img?${query}`));
+  assert.deepEqual(await sizeOf(answer.headers.get("location")), [96, 48]);
+});
+
+test("a token whose query was lost shows a picture that is large enough", async () => {
+  assert.deepEqual(await sizeOf(await token(signer, WIDE, { widths: [64, 128, 256] })), [256, 128]);
+  assert.deepEqual(
+    await sizeOf(await token(signer, WIDE, { width: 300, height: 200, widths: [150, 300, 600] })),
+    [300, 200],
+  );
+});
+
 test("what the server refuses is refused before", async () => {
   const wrong = [{ width: -1 }, { quality: 101 }, { gravity: "fp:2:0" }, { background: "red" }];
   for (const options of wrong) await assert.rejects(signer.url(WIDE, options), OptionError);
