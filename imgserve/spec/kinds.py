@@ -18,6 +18,8 @@ MAX_INTEGER: Final = 2**31 - 1
 
 #: Smaller numbers are nothing: they change no pixel, and would print as hundreds of zeros.
 _LEAST: Final = 1e-12
+#: Of a number that nobody means.
+_SHOWN_DIGITS: Final = 40
 
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _NUMBER = re.compile(r"[+-]?(?:[0-9]{1,19}(?:\.[0-9]{0,64})?|\.[0-9]{1,64})(?:[eE][+-]?[0-9]{1,3})?")
@@ -106,9 +108,9 @@ class Integer(Kind):
         low = -MAX_INTEGER if self.low is None else self.low
         high = MAX_INTEGER if self.high is None else self.high
         if self.high is None and value > high:
-            raise BadArgument(str(value), f"{self.expected}, and at most {high}")
+            raise BadArgument(str(value)[:_SHOWN_DIGITS], f"{self.expected}, and at most {high}")
         if not low <= value <= high or value % self.multiple_of:
-            raise self.refuse(str(value))
+            raise self.refuse(str(value)[:_SHOWN_DIGITS])
         return value
 
     def schema(self) -> Schema:
@@ -148,6 +150,8 @@ class Number(Kind):
     def check(self, value: object) -> float:
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise self.refuse(value)
+        if isinstance(value, int) and abs(value) > MAX_INTEGER:
+            raise self.refuse(str(value)[:_SHOWN_DIGITS])  # too large for a float to hold
         number = float(value) + 0.0  # -0.0 and 0.0 are one number
         if not math.isfinite(number) or abs(number) > MAX_INTEGER:
             raise self.refuse(str(value))

@@ -101,3 +101,11 @@ def test_numbers_print_without_exponent_and_read_back(value: float) -> None:
     text = number_text(value)
     assert "e" not in text
     assert float(text) == pytest.approx(value, abs=1e-18)
+
+
+@pytest.mark.parametrize("kind", [Number(), Integer()])
+@pytest.mark.parametrize("value", [10**400, -(10**4000)])
+def test_numbers_of_thousands_of_digits_are_refused_in_a_short_sentence(kind: Kind, value: int) -> None:
+    with pytest.raises(BadArgument) as caught:
+        kind.check(value)
+    assert len(caught.value.got) <= 80

@@ -389,7 +389,7 @@ async def test_a_placeholder_is_told_as_next_image_takes_it(begin: StartInfo) ->
     answer = await info.get("s:0/f:0/d:0/exif:0/iptc:0/xmp:0/lqip:16")
     facts = answer.json()["lqip"]
     assert (answer.status_code, list(answer.json())) == (200, ["lqip"])
-    assert (facts["width"], facts["height"], facts["widths"]) == (60, 40, [16, 32, 48, 60])
+    assert (facts["width"], facts["height"], facts["widths"]) == (60, 40, [32, 48, 60])
     assert facts["blurDataURL"].startswith("data:image/webp;base64,")
     again = await info.get("s:0/f:0/d:0/exif:0/iptc:0/xmp:0/lqip:16", headers={"if-none-match": answer.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")

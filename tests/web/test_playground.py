@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-import subprocess
-import sys
+import socket
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Route, expect
 
-from imgserve.sign import UrlSigner
-from tests.web.browser import API_KEY, ROOT, Console, chromium, served
-from tests.web.conftest import KEY, SALT
+from tests.web.browser import API_KEY, Console, chromium, served
 from tests.web.playing import SETTINGS, SETTLED, A, playing, recipe
 
 
@@ -37,11 +32,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def playground(browser: Browser, server: str) -> Iterator[Console]:
     with playing(browser, server) as made:
         yield made
-
-
-def snippet(page: Page, name: str = "URL") -> str:
-    page.get_by_role("tab", name=name, exact=True).click()
-    return page.locator("#snippet").inner_text()
 
 
 def test_it_begins_with_a_picture_and_tells_of_it(playground: Console) -> None:
@@ -114,6 +104,50 @@ def test_a_late_answer_does_not_replace_a_later_one(playground: Console) -> None
     playground.complaints = [one for one in playground.complaints if "ERR_FAILED" not in one]
 
 
+def test_a_large_picture_does_not_replace_a_small_one_that_was_asked_for_later(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options={"width": 30}))
+    page.locator(SETTLED).last.wait_for()
+    # The next picture takes long to be decoded, as large ones do: until the test says.
+    page.evaluate("""() => {
+        const { decode } = HTMLImageElement.prototype;
+        HTMLImageElement.prototype.decode = async function () {
+            HTMLImageElement.prototype.decode = decode;
+            await decode.call(this);
+            document.documentElement.dataset.decodes = "waits";
+            await new Promise(resolve => { window.go = resolve });
+            document.documentElement.dataset.decodes = "done";
+        };
+    }""")
+    page.locator('[id="width.width"]').fill("21")
+    expect(page.locator("html")).to_have_attribute("data-decodes", "waits")
+    page.locator('[id="width.width"]').fill("22")
+    expect(page.locator("#facts .size")).to_contain_text("22 × ")
+    page.evaluate("window.go()")
+    expect(page.locator("html")).to_have_attribute("data-decodes", "done")
+    expect(page.locator(SETTLED).last).to_be_visible()
+    assert page.get_by_alt_text("Result").evaluate("one => one.naturalWidth") == 22
+
+
+def test_steps_of_another_picture_are_not_told(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options={"width": 30}))
+    expect(page.locator("#happens")).to_contain_text("To 30 × 20")
+
+    def refuse(route: Route) -> None:
+        if "explain" in (route.request.post_data or ""):
+            route.fulfill(status=429, json={"error": {"code": "rate_limited", "message": "Too many requests."}})
+        else:
+            route.continue_()
+
+    page.route("**/playground/sign", refuse)
+    page.locator('[id="width.width"]').fill("20")
+    expect(page.locator("#happens")).to_contain_text("Too many requests.")
+    expect(page.locator("#happens")).not_to_contain_text("To 30 × 20")
+    expect(page.locator("#snippet")).to_contain_text("width:20")
+    playground.statuses.clear()
+
+
 def test_pictures_stand_beside_each_other_where_their_shapes_differ_and_are_seen_pixel_by_pixel(
     playground: Console,
 ) -> None:
@@ -139,82 +173,6 @@ def test_a_picture_with_an_ai_step_is_shown_without_it_until_it_is_ready(playgro
     playground.tell("keep", source=A, options="remove_background:1", result="cut.png")
     expect(page.locator("#facts .size")).to_contain_text("30 × 30")
     expect(page.get_by_text("An AI step is being worked on.")).to_be_hidden()
-
-
-def elements(markup: str) -> list[dict[str, str]]:
-    """Give the attributes of each element."""
-    found: list[dict[str, str]] = []
-
-    class Reader(HTMLParser):
-        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-            found.append({name: value or "" for name, value in attrs})
-
-    Reader().feed(markup)
-    return found
-
-
-def run(program: str) -> str:
-    """Run a program as people paste it, and give its URL."""
-    keys = {"IMGSERVE_KEY": KEY, "IMGSERVE_SALT": SALT, "PYTHONPATH": str(ROOT), "PATH": ""}
-    ended = subprocess.run(
-        [sys.executable, "-c", f"{program}\nprint(url)"], env=keys, capture_output=True, text=True, check=True
-    )
-    return ended.stdout.strip()
-
-
-def test_snippets_are_what_people_paste(playground: Console) -> None:
-    page = playground.page
-    playground.open(recipe(source=A, presets="shadow", options={"resize": {"type": "fit", "width": 20}, "blur": 1}))
-    page.locator(SETTLED).last.wait_for()
-    url = snippet(page)
-    assert url.startswith(f"{playground.url}/")
-    page.get_by_role("tab", name="HTML").click()
-    expect(page.locator("#snippet")).to_contain_text("choose:w:20")
-    expect(page.locator("#use")).to_contain_text("One signature for all sizes")
-    [image] = elements(snippet(page, "HTML"))
-    addresses = [image["src"], *(one.split()[0] for one in image["srcset"].split(","))]
-    for address in addresses:
-        assert page.request.get(address).status == 200, address
-    assert (image["width"], image["height"]) == ("20", "61")
-    assert shlex.split(snippet(page, "curl").replace("\\\n", ""))[-1] == url
-    assert run(snippet(page, "Python")) == url
-    program = snippet(page, "JavaScript")
-    assert f'"{A}"' in program
-    assert '    resize: { type: "fit", width: 20 },\n    blur: 1,\n' in program
-    assert '{ presets: ["shadow"] }' in program
-    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    snippet(page)
-    page.get_by_role("button", name="Copy URL").click()
-    expect(page.locator("#news")).to_have_text("URL copied.")
-    assert page.evaluate("navigator.clipboard.readText()") == url
-    page.get_by_role("button", name="Copy link").click()
-    expect(page.locator("#news")).to_have_text("Link to this recipe copied.")
-    assert page.evaluate("navigator.clipboard.readText()") == page.url
-
-
-def test_texts_of_others_never_become_markup_nor_leave_their_quotes(playground: Console) -> None:
-    page, evil = playground.page, """https://evil.test/'"`$(id)<img src=x onerror=alert(1)>\\"""
-    playground.open()
-    page.get_by_label("Or an address").fill(evil)
-    expect(page.get_by_role("alert")).to_be_visible()
-    assert page.locator("img:not([alt])").count() == 0
-    write_all = """async facts => {
-        const { WRITERS } = await import(new URL('playground/snippets.js', document.baseURI));
-        return Object.fromEntries(Object.entries(WRITERS).map(([name, { write }]) => [name, write(facts)]));
-    }"""
-    facts = {
-        "recipe": {"source": evil, "presets": [], "options": {}, "client": "avif"},
-        "base": "http://a.test",
-        "address": f"http://a.test/{evil}",
-        "urls": {"separator": ":", "signature_size": 32},
-        "format": "jpeg",
-    }
-    told = page.evaluate(write_all, facts)
-    assert [one["src"] for one in elements(told["html"])] == [facts["address"]]
-    assert shlex.split(told["curl"].replace("\\\n", ""))[-1] == facts["address"]
-    assert run(told["python"]) == UrlSigner(KEY, SALT, base_url="http://a.test").url(evil)
-    assert json.dumps(evil) in told["js"]
-    playground.statuses.clear()
 
 
 def test_holders_of_a_key_use_it_without_the_switch(browser: Browser, tmp_path: Path) -> None:
@@ -244,3 +202,68 @@ def test_holders_of_a_key_use_it_without_the_switch(browser: Browser, tmp_path: 
         assert page.evaluate("sessionStorage.length") == 0
         assert A not in page.content()
         assert set(playground.statuses) == {403}
+
+
+def test_a_secret_of_pictures_is_no_mistake_in_the_key_and_nothing_is_left_behind(
+    browser: Browser, tmp_path: Path
+) -> None:
+    with served(tmp_path, IMGSERVE_SECRET="for-the-cdn") as url, playing(browser, url) as playground:
+        page = playground.page
+        playground.open(recipe(source=A, options={"width": 20}))
+        page.get_by_label("Key", exact=True).fill(API_KEY)
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert").filter(has_text="Authorization: Bearer <secret>")).to_be_visible()
+        expect(page.get_by_label("Address")).to_have_value(A)
+        assert page.evaluate("Object.values(sessionStorage)") == [API_KEY]
+        page.get_by_role("button", name="Forget key").click()
+        expect(page.get_by_label("Key", exact=True)).to_be_focused()
+        page.go_back()
+        assert A not in page.url
+        assert set(playground.statuses) == {403}
+
+
+def test_holders_of_a_key_need_not_tell_it_again_behind_a_proxy(browser: Browser, server: str) -> None:
+    with playing(browser, server, extra_http_headers={"x-forwarded-for": "203.0.113.9"}) as playground:
+        page = playground.page
+        playground.open(recipe(source=A, options={"width": 20}))
+        expect(page.get_by_role("alert").filter(has_text="not for what a proxy passes on")).to_be_visible()
+        page.get_by_label("Key", exact=True).fill(API_KEY)
+        page.keyboard.press("Enter")
+        expect(page.locator("#facts .size")).to_contain_text("20 × 13")
+        page.reload()
+        expect(page.locator("#facts .size")).to_contain_text("20 × 13")
+        expect(page.get_by_label("Key", exact=True)).to_be_hidden()
+        playground.statuses.clear()
+
+
+@pytest.mark.parametrize(("version", "status"), [("1.1", 200), ("1.0", 403)])
+def test_a_proxy_that_says_nothing_of_itself_is_known_by_its_http(server: str, version: str, status: int) -> None:
+    host = server.removeprefix("http://")
+    body = json.dumps({"source": A})
+    lines = [
+        f"POST /playground/sign HTTP/{version}",
+        f"Host: {host}",
+        f"Origin: {server}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "Connection: close",
+    ]
+    name, _, port = host.partition(":")
+    with socket.create_connection((name, int(port)), timeout=10) as line:
+        line.sendall("\r\n".join([*lines, "", body]).encode())
+        with line.makefile("rb") as answer:
+            assert answer.readline().split()[1] == str(status).encode()
+
+
+def test_where_urls_name_presets_alone_the_result_is_not_shown_as_the_original(
+    browser: Browser, tmp_path: Path
+) -> None:
+    settings = {"IMGSERVE_DEVELOPMENT": "1", "IMGSERVE_ONLY_PRESETS": "1"}
+    with served(tmp_path, **settings) as url, playing(browser, url) as playground:
+        page = playground.page
+        playground.open(recipe(source=A, presets="thumbnail"))
+        expect(page.locator("#facts .size")).to_contain_text("150 × 150")
+        page.locator(SETTLED).last.wait_for()
+        expect(page.get_by_alt_text("Original")).to_be_hidden()
+        expect(page.get_by_role("searchbox")).to_be_hidden()
+        playground.statuses.clear()

@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.model import arrange
 from imgserve.plan.presets import op_from_value
-from imgserve.plan.url import write
+from imgserve.plan.writing import write
 from tests.web.browser import Console, chromium, served
 from tests.web.playing import OPEN_ALL, SETTINGS, SETTLED, A, playing, recipe
 
@@ -144,8 +144,7 @@ def test_sliders_and_figures_move_each_other(playground: Console) -> None:
     expect(figure).to_have_value("0")
     slider.press("End")
     expect(figure).to_have_value("2000")
-    page.get_by_role("searchbox", name="Search options").fill("gaussian softness")
-    page.get_by_role("searchbox").fill("blur")
+    page.get_by_role("searchbox", name="Search options").fill("blur")
     reach = page.locator('[data-option="blur"] .reach')
     # Its range is wide, and what is used is near its beginning.
     reach.evaluate("node => { node.value = 250; node.dispatchEvent(new Event('input')) }")
@@ -196,15 +195,57 @@ def test_mistakes_are_told_at_the_control_and_pass(playground: Console) -> None:
     assert {400, 404} == set(playground.statuses)
 
 
+def test_addresses_are_asked_for_when_they_are_typed_and_not_before(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A))
+    page.locator(SETTLED).last.wait_for()
+    address = page.get_by_label("Or an address")
+    address.fill("")
+    address.press_sequentially("local:///cut.png", delay=60)
+    # Slower than options are waited for.
+    address.press("Backspace")
+    page.wait_for_timeout(300)
+    address.press_sequentially("g")
+    expect(page.locator("#facts .size")).to_contain_text("30 × 30")
+    asked = {json.loads(one.post_data or "{}").get("source") for one in playground.asked if one.url.endswith("/sign")}
+    assert asked == {A, "local:///cut.png"}
+
+
 def test_a_point_is_picked_in_the_picture(playground: Console) -> None:
     page = playground.page
     playground.open(recipe(source=A, options={"resize": {"type": "fill", "width": 10, "height": 20}}))
     page.locator(SETTLED).last.wait_for()
     page.get_by_role("searchbox").fill("gravity")
     page.locator('[data-option="gravity"]').get_by_role("button", name="Pick in the picture").click()
+    expect(page.get_by_role("status").filter(has_text="Escape leaves all as it is")).to_be_visible()
     box = page.get_by_alt_text("Original").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.75)
     expect(page.locator("#snippet")).to_contain_text("gravity:fp:0.25:0.75")
     expect(page.locator('[data-option="gravity"]')).to_contain_text("a point")
     expect(page.locator("#happens")).to_contain_text("keeping the chosen point")
+
+
+@pytest.mark.parametrize(
+    "options", [{"cache_tags": 5}, {"gravity": 5}, {"format_quality": "x"}, {"width": {"width": [1]}}]
+)
+def test_a_link_with_values_of_other_types_is_a_mistake_like_any_other(
+    playground: Console, options: dict[str, Any]
+) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options=options, client="toString"))
+    [name] = options
+    expect(page.locator(f'[data-option="{name}"] .error')).to_contain_text(f"Option {name}: expected")
+    # A word that every object knows is no kind of client.
+    expect(page.get_by_label("Browser reads")).to_have_value("avif")
+    playground.statuses.clear()
+
+
+def test_a_preset_that_is_gone_can_be_taken_off(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, presets="gone,thumbnail"))
+    expect(page.locator("#presets-error")).to_have_text("There is no preset called 'gone'.")
+    page.get_by_role("button", name="Remove gone").click()
+    expect(page.locator("#snippet")).to_contain_text("/preset:thumbnail/")
+    expect(page.locator("#presets button").first).to_be_focused()
+    playground.statuses.clear()

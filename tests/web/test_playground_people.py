@@ -201,6 +201,58 @@ def test_people_who_want_no_motion_get_none(browser: Browser, server: str) -> No
         assert set(playground.page.evaluate(times)) == {0}
 
 
+def test_the_way_past_the_controls_keeps_the_recipe(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options={"width": 20}))
+    expect(page.locator("#facts .size")).to_contain_text("20 × 13")
+    before = page.url
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#result")).to_be_focused()
+    assert page.url == before
+    expect(page.get_by_label("Or an address")).to_have_value(A)
+
+
+HIDDEN = """(() => [...document.querySelectorAll('.recipe :is(input, summary, select)')]
+    .filter(one => one.checkVisibility() && !one.classList.contains('unseen'))
+    .reverse()
+    .filter(one => {
+        one.focus();
+        const { left, right, top, bottom } = one.getBoundingClientRect();
+        return document.elementFromPoint((left + right) / 2, (top + bottom) / 2)?.closest('.result');
+    })
+    .map(one => one.id || one.innerText))()"""
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 740), (320, 568), (320, 256), (640, 400)])
+def test_what_has_the_focus_is_never_under_the_picture(browser: Browser, server: str, width: int, height: int) -> None:
+    with playing(browser, server, width=width, height=height) as playground:
+        playground.open(recipe(source=A, presets="shadow"))
+        playground.page.locator(SETTLED).last.wait_for()
+        playground.page.evaluate("document.querySelectorAll('.group').forEach(one => { one.open = true })")
+        assert playground.page.evaluate(HIDDEN) == []
+
+
+def test_what_is_chosen_is_seen_where_the_system_gives_the_colours(browser: Browser, server: str) -> None:
+    with playing(browser, server, forced_colors="active") as playground:
+        page = playground.page
+        playground.open(recipe(source=A, presets="shadow", options={"gravity": "no"}))
+        page.locator(SETTLED).last.wait_for()
+        page.evaluate(OPEN_ALL)
+        ground = "(nodes) => nodes.map(one => getComputedStyle(one).backgroundColor)"
+        for chosen, other in {
+            ".sample[aria-pressed=true]": ".sample[aria-pressed=false]",
+            ".preset[aria-pressed=true]": ".preset[aria-pressed=false]",
+            ".segments button[aria-pressed=true]": ".segments button[aria-pressed=false]",
+            "[role=tab][aria-selected=true]": "[role=tab][aria-selected=false]",
+            ".compass input:checked": ".compass input:not(:checked)",
+            ".segments input:checked + span": ".segments input:not(:checked) + span",
+        }.items():
+            ours, theirs = (set(page.locator(one).evaluate_all(ground)) for one in (chosen, other))
+            assert ours, chosen
+            assert not ours & theirs, chosen
+
+
 def test_a_page_of_another_site_cannot_open_it_in_a_frame(playground: Console) -> None:
     playground.open()
     answer = playground.page.request.get(playground.page.url)

@@ -118,7 +118,7 @@ function many(field, id, changed) {
   const example = field.kind === "classes" ? "face, dog" : (field.schema.items?.enum?.slice(0, 2).join(", ") ?? "one, two");
   const input = line(id, changed, { placeholder: example });
   const get = () => (parts(input.value).length ? parts(input.value) : undefined);
-  return { nodes: [input], inputs: [input], get, set: (value) => setText(input, value?.join(", ")) };
+  return { nodes: [input], inputs: [input], get, set: (value) => setText(input, Array.isArray(value) ? value.join(", ") : value) };
 }
 
 /** Names and figures: "jpeg 75, webp 70". */

@@ -83,7 +83,7 @@ export function gravity(field, id, changed, pick) {
   }
 
   function set(value) {
-    const text = typeof value === "object" && value ? [value.type, value.x, value.y].join(":") : (value ?? "");
+    const text = typeof value === "object" && value ? [value.type, value.x, value.y].join(":") : String(value ?? "");
     const [type, ...rest] = text.split(":");
     for (const radio of radios) radio.checked = radio.value === type;
     arrange(type);

@@ -26,6 +26,8 @@ const TITLES = {
   encode: "Encode",
 };
 
+const NOTHING_YET = "When there is a picture, the steps that made it are told here.";
+
 const GRAVITIES = {
   ce: "its centre",
   no: "its top",
@@ -82,14 +84,15 @@ export class Happens {
   constructor(node, catalog) {
     this.catalog = catalog;
     this.list = make("ol", { className: "steps" });
-    this.blank = make("p", { className: "quiet blank" }, "When there is a picture, the steps that made it are told here.");
+    this.blank = make("p", { className: "quiet blank" }, NOTHING_YET);
     this.canonical = make("code");
     this.more = make("details", { className: "canonical", hidden: true }, make("summary", {}, "Canonical text"), this.canonical);
     node.append(this.blank, this.list, this.more);
   }
 
-  clear() {
+  clear(why = NOTHING_YET) {
     this.list.replaceChildren();
+    this.blank.textContent = why;
     this.more.hidden = true;
     this.blank.hidden = false;
   }

@@ -40,9 +40,10 @@ async function begin() {
     const told = await fetchCatalog();
     state.catalog = new Catalog(told);
     build();
-    if (told.development) await enter("");
-    else if (gate.key) await enter(gate.key);
-    else gate.ask("");
+    // In development no key is needed, but where a proxy passes the page on.
+    if (told.development && (await enter(""))) return;
+    if (gate.key) await enter(gate.key);
+    else if (!told.development) gate.ask("");
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     gate.ask(error.message);
@@ -54,7 +55,7 @@ function build() {
   parts.facts = new Facts(byId("facts"));
   parts.happens = new Happens(byId("happens"), state.catalog);
   parts.use = new Use(byId("use"), { news });
-  parts.source = new Source({ changed: (source) => change({ source }) });
+  parts.source = new Source({ changed: (source, pause) => change({ source }, pause) });
   parts.presets = new Presets({ changed: (presets) => change({ presets }) });
   parts.options = new Options(state.catalog, {
     list: byId("groups"),
@@ -71,18 +72,23 @@ function build() {
   byId("share").append(copier("Copy link", () => location.href, (told) => news(told === "Copied." ? "Link to this recipe copied." : told)));
   byId("recipe").addEventListener("submit", (event) => event.preventDefault());
   byId("forget").addEventListener("click", leave);
+  byId("skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address has the recipe
+    byId("result").focus();
+  });
   addEventListener("hashchange", () => state.server && open(read(location.hash, state.catalog)));
 }
 
+/** Show the room to whoever has this key, "" = none; gives whether the server agrees. */
 async function enter(key) {
   const server = new Server(key);
   try {
     state.room = await server.room();
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    gate.forget();
+    if (key && error.where === "Authorization") gate.forget();
     gate.ask(error.message);
-    return;
+    return false;
   }
   state.server = server;
   if (key) gate.keep(key);
@@ -93,6 +99,7 @@ async function enter(key) {
   const samples = state.room.samples ?? [];
   parts.source.offer(samples);
   parts.presets.offer(state.room.presets);
+  show(byId("options-part"), state.catalog.groups.length > 0);
   const recipe = read(location.hash, state.catalog);
   if (!recipe.source && samples.length && location.hash.length < 2) {
     // Something to see at once.
@@ -100,6 +107,7 @@ async function enter(key) {
     if (state.catalog.options.has("resize")) recipe.options = { resize: { type: "fit", width: 1000 } };
   }
   open(recipe);
+  return true;
 }
 
 /** Forget all that is shown: another person may look next. */
@@ -107,7 +115,8 @@ function leave() {
   round.abort();
   clearTimeout(timer);
   gate.forget();
-  location.hash = "";
+  // Nor is the way back to lead there.
+  history.replaceState(null, "", location.pathname + location.search);
   location.reload();
 }
 
@@ -122,9 +131,9 @@ function open(recipe) {
   changed(0);
 }
 
-function change(what) {
+function change(what, pause) {
   Object.assign(state.recipe, what);
-  changed();
+  changed(pause);
 }
 
 /** Note an option that was set or ("undefined") reset; the last one that was touched wins over those before. */
@@ -154,10 +163,10 @@ async function makePicture() {
   parts.preview.wait(true);
   showOriginal(recipe.source);
   try {
-    const signed = await server.sign(order(recipe, state.catalog), signal);
+    state.signed = null;
+    state.signed = await server.sign(order(recipe, state.catalog), signal);
     blame(null);
-    state.signed = signed;
-    const made = await picture(signed.url, CLIENTS[recipe.client].accept, signal);
+    const made = await picture(state.signed.url, CLIENTS[recipe.client].accept, signal);
     await present(made, signal);
     if (!made.pending || state.waited === 1) timer = setTimeout(() => settle(signal), SETTLED_MS);
   } catch (error) {
@@ -210,17 +219,22 @@ async function settle(signal) {
   const { recipe, server, signed, made } = state;
   if (signal.aborted || !made || !recipe.source) return;
   const accept = CLIENTS[recipe.client].accept;
+  let told = false;
   try {
     const { explanation } = await server.sign({ ...order(recipe, state.catalog), explain: true, accept }, signal);
     parts.happens.tell(explanation, made.format);
     parts.facts.source(explanation);
+    told = true;
     if (made.cache && !made.pending) parts.facts.again(await picture(signed.url, accept, signal));
-    const chosen = choices(explanation);
+    const chosen = choices(explanation, made);
+    if (!chosen) return;
     const { url } = await server.sign({ ...order(recipe, state.catalog), choose: { [chosen.name]: chosen.values } }, signal);
     useIt({ token: new URL(url, location.origin).href, chosen });
   } catch (error) {
     // What is told beside the picture is not worth an alarm: servers may permit presets alone, and no choices.
-    if (!signal.aborted && !(error instanceof ApiError)) throw error;
+    if (signal.aborted) return;
+    if (!(error instanceof ApiError)) throw error;
+    if (!told) parts.happens.clear(error.message);
   }
 }
 
@@ -242,11 +256,12 @@ function useIt(more = {}) {
 async function showOriginal(source) {
   if (state.original === source) return;
   state.original = source;
+  // Where URLs name presets alone, there is no way to it.
+  if (!state.catalog.groups.length) return;
   const fitted = { resize: { type: "fit", width: ORIGINAL_PX, height: ORIGINAL_PX }, quality: ORIGINAL_QUALITY };
   const known = ["resize", "quality"].every((name) => state.catalog.options.has(name));
-  const options = known ? { options: fitted } : { presets: state.recipe.presets };
   try {
-    const { url } = await state.server.sign({ source, ...options });
+    const { url } = await state.server.sign({ source, ...(known ? { options: fitted } : {}) });
     const { blob } = await picture(url, CLIENTS.none.accept);
     if (state.original === source) await parts.preview.show("before", blob);
   } catch (error) {
@@ -265,7 +280,8 @@ function fail(error, signal) {
     comeAgain((error.retryAfter || 1) * 1000, signal);
     return;
   }
-  if (state.server.key && error.where === "Authorization") {
+  // Pictures may want a secret, which is no mistake in the key.
+  if (state.server.key && !state.signed && error.where === "Authorization") {
     show(byId("room"), false);
     gate.forget();
     gate.ask(error.message);

@@ -24,7 +24,6 @@ export class Presets {
       return { name, button, place };
     });
     byId("presets").replaceChildren(...this.buttons.map(({ button }) => button));
-    show(byId("presets-part"), this.known.size > 0);
     this.set(this.on);
   }
 
@@ -40,12 +39,24 @@ export class Presets {
       button.setAttribute("aria-pressed", at >= 0);
       say(place, at >= 0 && names.length > 1 ? String(at + 1) : "");
     }
+    show(byId("presets-part"), this.known.size > 0 || names.length > 0);
     byId("presets-on").replaceChildren(...names.map((name) => this.told(name)));
   }
 
   told(name) {
-    const { doc, options } = this.known.get(name) ?? { doc: "This server does not know it.", options: "" };
+    if (!this.known.has(name)) return make("li", {}, make("strong", {}, name), " This server does not know it. ", this.remover(name));
+    const { doc, options } = this.known.get(name);
     return make("li", {}, make("strong", {}, name), " ", ...marked(doc), options ? make("code", { title: options }, options) : null);
+  }
+
+  /** The way to be rid of a preset that has no button to press again. */
+  remover(name) {
+    const button = make("button", { type: "button", className: "plain", "aria-label": `Remove ${name}` }, "Remove");
+    button.addEventListener("click", () => {
+      this.toggle(name);
+      (this.buttons[0]?.button ?? byId("source")).focus();
+    });
+    return button;
   }
 
   blame(message) {

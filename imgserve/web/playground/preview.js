@@ -5,6 +5,7 @@ import { Slider } from "./slider.js";
 
 // Shapes that differ by more of their width cannot lie on each other.
 const SAME_SHAPE = 0.03;
+const POINT = "Point at it in the picture. Escape leaves all as it is.";
 const VIEWS = { slide: "Slider", side: "Side by side", one: "Result" };
 
 export class Preview {
@@ -24,6 +25,7 @@ export class Preview {
     this.scroll = make("div", { className: "scroll" }, this.frame, this.blank);
     this.stage = make("div", { className: "stage" }, this.scroll, this.note, this.trouble);
     stage.append(this.stage);
+    this.noted = "";
     this.view = "slide";
     this.views = toggles(VIEWS, "View", (view) => this.choose({ view }));
     this.zooms = toggles({ fit: "Fit", real: "1:1" }, "Zoom", (zoom) => this.choose({ zoom }));
@@ -60,15 +62,23 @@ export class Preview {
     this.at = at;
     show(this.jump, Boolean(at));
     show(this.trouble, Boolean(wrong));
-    say(this.note, note);
-    show(this.note, Boolean(note));
+    this.noted = note;
+    this.remark();
     say(this.blank, blank);
     this.stage.classList.toggle("failed", Boolean(wrong));
+  }
+
+  /** Show what is to be known of the picture, or to be done in it. */
+  remark() {
+    const text = this.picked ? POINT : this.noted;
+    say(this.note, text);
+    show(this.note, Boolean(text));
   }
 
   /** Let a person point into the original; `picked` gets shares of its width and height. */
   pick(picked) {
     this.picked = picked;
+    this.remark();
     this.arrange();
     if (picked) byId("result").scrollIntoView({ block: "nearest" });
   }
@@ -139,12 +149,19 @@ function toggles(words, label, chosen) {
 function picture(word, name) {
   const image = make("img", { alt: word, draggable: false });
   const label = make("span", { className: "label", "aria-hidden": "true" }, word);
+  let last = 0;
   const one = { image, box: make("div", { className: `picture ${name}` }, image, label), size: null, url: "" };
   one.load = async (blob) => {
+    const mine = (last += 1);
     const url = blob ? URL.createObjectURL(blob) : "";
     const fresh = make("img", { src: url });
     // Decoded before it takes the place of the one before, so that nothing flickers.
     if (blob) await fresh.decode().catch(() => undefined);
+    // A large picture may take longer than a small one that was asked for later.
+    if (mine !== last) {
+      URL.revokeObjectURL(url);
+      return;
+    }
     if (one.url) URL.revokeObjectURL(one.url);
     one.url = url;
     one.size = fresh.naturalWidth ? { width: fresh.naturalWidth, height: fresh.naturalHeight } : null;

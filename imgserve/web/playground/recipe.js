@@ -16,7 +16,7 @@ export function read(fragment, catalog) {
   const recipe = empty();
   recipe.source = given.get("source") ?? "";
   recipe.presets = (given.get("presets") ?? "").split(",").filter(Boolean);
-  if (given.get("client") in CLIENTS) recipe.client = given.get("client");
+  if (Object.hasOwn(CLIENTS, given.get("client"))) recipe.client = given.get("client");
   let options;
   try {
     options = JSON.parse(given.get("options") ?? "{}");

@@ -6,15 +6,31 @@ import { CLIENTS, brief } from "./recipe.js";
 const WIDTHS = [320, 640, 960, 1280, 1920, 2560];
 const MOST_WIDTHS = 6;
 
-/** Give what is left open to browsers: widths where the height follows, else pixels a point. */
-export function choices({ options, layout, source_image: image }) {
-  const set = (name) => options.find((one) => one.name === name)?.fields[name] ?? 0;
-  if (set("height")) return { name: "dpr", values: [1, 2] };
-  const width = set("width") || layout.result_width;
-  const most = Math.max(width, Math.min(image.width, 2 * width));
-  const others = WIDTHS.filter((one) => one !== width && one <= most);
+// Options besides which the width of the result is another than that in the URL.
+const OTHER_WIDTH = ["height", "min_height", "min_width", "dpr", "zoom"];
+
+/**
+ * Give what is left open to browsers, widths where all else follows them and else pixels a point: the values, their
+ * descriptors in a srcset, and the size of the picture on the page. Null for what has one size: passed on as it is.
+ */
+export function choices({ options, layout }, { size, format }) {
+  const option = (name) => options.find((one) => one.name === name);
+  if (!size || format === "svg" || option("raw")) return null;
+  if (OTHER_WIDTH.some(option)) {
+    const dpr = option("dpr")?.fields.dpr ?? 1;
+    const values = dpr === 1 ? [1, 2] : [1, dpr];
+    const points = { width: Math.round(size.width / dpr), height: Math.round(size.height / dpr) };
+    return { name: "dpr", values, descriptors: values.map((one) => `${one}x`), size: points };
+  }
+  const [, right, , left] = layout.padding;
+  const padding = left + right;
+  const width = option("width")?.fields.width || size.width - padding;
+  // What the source has, of what the crop leaves of it.
+  const whole = Math.round((size.width - padding) / Math.min(1, Math.max(layout.scale_x, layout.scale_y)));
+  const most = Math.max(width, Math.min(whole, 2 * width));
+  const others = WIDTHS.filter((one) => one !== width && one <= most).slice(-MOST_WIDTHS + 1);
   // Without a query the first one is what the URL gives.
-  return { name: "w", values: [width, ...others.slice(-MOST_WIDTHS + 1)] };
+  return { name: "w", values: [width, ...others], descriptors: [size.width, ...others.map((one) => one + padding)].map((one) => `${one}w`), size };
 }
 
 const html = (text) => text.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
@@ -29,14 +45,14 @@ export const WRITERS = {
   python: { word: "Python", write: inPython },
 };
 
-function image({ address, token, chosen, size }) {
+function image({ address, token, chosen, size: whole }) {
+  const size = chosen?.size ?? whole;
   const lines = [`src="${html(token ?? address)}"`];
   if (token) {
-    const unit = chosen.name === "dpr" ? "x" : "w";
-    const sorted = [...chosen.values].sort((one, other) => one - other);
-    const set = sorted.map((value) => `${html(token)}?${chosen.name}=${value} ${value}${unit}`);
+    const pairs = chosen.values.map((value, at) => [value, chosen.descriptors[at]]).sort(([one], [other]) => one - other);
+    const set = pairs.map(([value, descriptor]) => `${html(token)}?${chosen.name}=${value} ${descriptor}`);
     lines.push(`srcset="${set.join(",\n          ")}"`);
-    if (unit === "w") lines.push(`sizes="(max-width: ${size.width}px) 100vw, ${size.width}px"`);
+    if (chosen.name === "w") lines.push(`sizes="(max-width: ${size.width}px) 100vw, ${size.width}px"`);
   }
   if (size) lines.push(`width="${size.width}" height="${size.height}"`);
   return `<img\n  ${lines.join("\n  ")}\n  alt="">`;

@@ -2,6 +2,9 @@
 
 import { byId, make, say, show } from "./dom.js";
 
+// Half an address is one of another host, and a mistake that nobody has made yet.
+const TYPED_PAUSE_MS = 800;
+
 export class Source {
   constructor({ changed }) {
     this.input = byId("source");
@@ -10,7 +13,7 @@ export class Source {
     this.buttons = [];
     this.input.addEventListener("input", () => {
       this.press();
-      changed(this.value);
+      changed(this.value, TYPED_PAUSE_MS);
     });
     this.changed = changed;
   }
