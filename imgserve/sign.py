@@ -160,7 +160,7 @@ def _named(name: str, value: object, catalog: Catalog) -> Op:
     except BadArgument as wrong:
         where = f"{name}.{wrong.field}" if wrong.field and isinstance(value, Mapping) else name
         raise BadOption(
-            f"Option {where}: expected {wrong.expected}, got {wrong.got!r}.",
+            f"Option {where}: expected {wrong.expected}, {wrong.found}.",
             where=where,
             got=wrong.got,
             expected=wrong.expected,

@@ -178,3 +178,8 @@ def test_of_several_keys_the_first_signs() -> None:
     assert UrlSigner(f"{KEY}, aa", f"{SALT},bb").url(SOURCE) == signer.url(SOURCE)
     with pytest.raises(ValueError, match="2 keys but 1 salts"):
         UrlSigner(f"{KEY},aa", SALT)
+
+
+def test_an_argument_that_is_left_out_is_called_missing_and_not_quoted() -> None:
+    with pytest.raises(BadOption, match=r"^Option crop\.crop_width: expected a number of 0 or more, it is missing\.$"):
+        UrlSigner("", "").url("local:///a.jpg", crop={"crop_height": 3})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, Final
 
-from imgserve.migrate.urls import misread
+from imgserve.migrate.urls import misread, without_entities
 
 #: A request between quotes, which is the first there is: what follows (referer, user agent) is as clients like it. Load
 #: balancers have the status, that of the target and two counts of bytes before it, all others the status behind it.
@@ -25,22 +26,31 @@ _ASKS: Final = ("GET", "HEAD")
 _REFUSED: Final = "400"
 
 
-def url_of(line: str) -> str:
-    """Give the URL that a line asks for, "" where there is none or the other server refused it.
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The URL that a line asks for, "" where there is none or the other server refused it."""
+
+    url: str = ""
+    #: It was a request in a log, which has pages and scripts as well, and the same URL many times.
+    is_logged: bool = False
+
+
+def asked(line: str) -> Asked:
+    """Read one line.
 
     Raises BadRequest for a line that is neither a URL nor a request with its status: a refused one must not come out
     signed.
     """
     line = line.strip()
     if line.startswith("{"):
-        return _of_json(line)
+        return Asked(_of_json(line), is_logged=True)
     if (found := _LOGGED.match(line)) is not None:
-        status = found[4] or found[1]
-        return _answered(line, method=found[2], url=_unescaped(found[3]), status=status)
+        url = _answered(line, method=found[2], url=_unescaped(found[3]), status=found[4] or found[1])
+        return Asked(url, is_logged=True)
     if not line or _NO_REQUEST.match(line):
-        return ""
+        return Asked()
     if _ALONE.fullmatch(line):
-        return line
+        return Asked(without_entities(line))
     raise misread(line, "it is neither a URL nor a line of an access log with the request in quotes")
 
 

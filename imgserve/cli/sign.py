@@ -2,18 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Final
+
 import click
 
 from imgserve.app.grammar import build_grammar
 from imgserve.cli.address import address_of
-from imgserve.cli.environment import refuse, settings_or_exit
+from imgserve.cli.environment import EXIT_CONFIG, refuse, settings_or_exit, variable
 from imgserve.errors import ConfigError, ImgserveError
 from imgserve.ops.info import INFO
+from imgserve.plan.choices import CHOOSE
 from imgserve.plan.model import Plan
+from imgserve.plan.presets import Preset
 from imgserve.plan.signing import key_pairs
 from imgserve.plan.writing import write
 from imgserve.settings import Settings
 from imgserve.sign import UrlSigner
+from imgserve.spec.kinds import FALSE_TEXTS
+
+WHERE_KEYS_ARE: Final = (
+    "that of `scripts/serve` is in .run/serve.env (set -a; . .run/serve.env; set +a), that of another server in its "
+    ".env, which is read in the folder where it is"
+)
 
 
 @click.command()
@@ -43,17 +55,13 @@ def sign(
         raise click.UsageError("A PATH has its options in it: --option, --preset and --base64 belong to --source.")
     if info and presets:
         raise click.UsageError("Info URLs have no presets: leave out --preset.")
+    _demand_key()
     settings = settings_or_exit()
     if info:
         _echo_info(settings, paths, sources, options, base64=base64, base_url=base_url)
         return
     signer = signer_of(settings, base_url)
-    try:
-        known = build_grammar(settings).presets
-    except ConfigError as wrong:
-        refuse(wrong.problems)
-    if missing := [name for name in presets if name not in known]:
-        raise click.ClickException(f"There is no preset called {missing[0]!r}; there are {', '.join(sorted(known))}.")
+    demand_presets(settings, presets, options)
     if settings.url.only_presets and sources and (options or not presets):
         raise click.ClickException("This server takes presets only: give --preset and no --option.")
     try:
@@ -67,6 +75,33 @@ def sign(
                 click.echo(signer.url(source, *options, presets=presets, base64=base64))
     except ImgserveError as wrong:
         raise click.ClickException(wrong.message) from None
+
+
+def demand_presets(settings: Settings, presets: Iterable[str], options: Iterable[str]) -> None:
+    """Refuse presets that a server with these settings does not have, those in options and choices too."""
+    try:
+        known = build_grammar(settings).presets
+    except ConfigError as wrong:
+        refuse(wrong.problems)
+    if missing := [name for name in (*presets, *_presets_in(options)) if name not in known]:
+        raise click.ClickException(f"There is no preset called {missing[0]!r}; there are {', '.join(sorted(known))}.")
+
+
+def _presets_in(options: Iterable[str]) -> Iterator[str]:
+    for one in options:
+        name, *values = one.removeprefix(f"{CHOOSE}:").split(":")
+        if name in Preset.spec.names:
+            # Without any, the option is refused for that.
+            yield from filter(None, values)
+
+
+def _demand_key() -> None:
+    """Say where keys are to who has none: what the settings say of it is for servers."""
+    if variable("key") or variable("allow_unsigned") not in FALSE_TEXTS:
+        return
+    click.secho("There is no key to sign with.", fg="red", bold=True, err=True)
+    click.echo(f"IMGSERVE_KEY and IMGSERVE_SALT are those of the server: {WHERE_KEYS_ARE}.", err=True)
+    sys.exit(EXIT_CONFIG)
 
 
 def _echo_info(

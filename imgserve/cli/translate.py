@@ -12,13 +12,13 @@ from typing import IO, Final
 
 import click
 
-from imgserve.app.grammar import build_grammar
-from imgserve.cli.environment import refuse, settings_or_exit
-from imgserve.cli.request_lines import url_of
-from imgserve.cli.sign import signer_of
-from imgserve.errors import BadRequest, ConfigError, ImgserveError
-from imgserve.migrate import DIALECTS, Note, Translation
+from imgserve.cli.environment import settings_or_exit
+from imgserve.cli.request_lines import Asked, asked
+from imgserve.cli.sign import WHERE_KEYS_ARE, demand_presets, signer_of
+from imgserve.errors import BadRequest, ImgserveError
+from imgserve.migrate import DIALECTS, Note, Translation, asks_for_picture
 from imgserve.migrate import translate as translated
+from imgserve.migrate.urls import without_entities
 from imgserve.settings import Settings
 from imgserve.sign import UrlSigner
 
@@ -26,15 +26,30 @@ _ORIGIN: Final = re.compile(r"^(?:https?:)?//[^/?#]*", re.IGNORECASE)
 
 #: From a translation to its signed URL; the flag hides the source in base64.
 Write = Callable[[Translation, bool], str]
+#: The line for a translation, and how often a log asks for it.
+Show = Callable[[Translation, int], str]
+
+#: Of addresses that are passed over.
+_SHOWN: Final = 3
 
 
 class Told:
     """What was told already, and how it went: of a log's lines most are alike."""
 
-    def __init__(self, *, as_json: bool) -> None:
+    def __init__(self, *, dialect: str | None, as_json: bool) -> None:
+        self._whose = dialect or "these servers"
         self._as_json = as_json
         self._said: set[tuple[str, ...]] = set()
+        self._passed: Counter[str] = Counter()
         self.counts: Counter[str] = Counter()
+
+    @property
+    def has_failed(self) -> bool:
+        """A URL was not understood, or of a log all were passed over."""
+        return bool(self.counts["not understood"] or (self._passed and not self.counts.total()))
+
+    def passed(self, url: str, hits: int) -> None:
+        self._passed[url] += hits
 
     def misread(self, url: str, error: ImgserveError) -> None:
         self.counts["not understood"] += 1
@@ -45,12 +60,22 @@ class Told:
     def done(self, one: Translation) -> None:
         self.counts["in part" if one.dropped else "in full"] += 1
         if one.guessed:
-            self._say((one.dialect,), f"taken for {one.dialect}, --from says otherwise: {one.url[:200]}")
+            self._say(
+                (one.dialect,), f"taken for {one.dialect}; if it is not, name the server with --from: {one.url[:200]}"
+            )
         for word, notes in (("not translated", one.dropped), ("differs", one.differs)):
             for note in notes:
                 self._say((word, note.part, note.text), f"{word}: {note.part}: {note.text}")
 
     def close(self) -> None:
+        if self._passed:
+            shown = ", ".join(url[:80] for url, _ in self._passed.most_common(_SHOWN))
+            others = ", …" if len(self._passed) > _SHOWN else ""
+            click.echo(
+                f"passed over, as they ask for no picture of {self._whose} (addresses: {len(self._passed)}, requests: "
+                f"{self._passed.total()}): {shown}{others}",
+                err=True,
+            )
         if self.counts.total() > 1:
             found = ", ".join(f"{count} {word}" for word, count in self.counts.items())
             click.echo(f"{self.counts.total()} URLs: {found}", err=True)
@@ -71,6 +96,7 @@ class Told:
 @click.option("--base-url", help="Where clients reach the server; by default where it listens on this machine.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a URL, with all that was found.")
 @click.option("--map", "as_map", is_flag=True, help="Lines for a map of nginx, from old requests to new URLs.")
+@click.option("--hits", "with_hits", is_flag=True, help="Put how often a log asks for it before each URL.")
 @click.option("--strict", is_flag=True, help="Exit with 1 where any part has no counterpart, too.")
 def translate(
     urls: tuple[str, ...],
@@ -82,26 +108,28 @@ def translate(
     base_url: str | None,
     as_json: bool,
     as_map: bool,
+    with_hits: bool,
     strict: bool,
 ) -> None:
-    """Translate each URL of thumbor, imagor, IPX, Cloudflare, weserv or Next.js, and sign the result.
+    """Translate each URL of thumbor, imagor, IPX, Cloudflare, Cloudinary, weserv or Next.js, and sign the result.
 
-    Without URL and --file, or for the URL -, lines are read from standard input: URLs, paths, or an access log. What
-    has no counterpart is told on stderr. Signatures of the other server are not checked. Exits with 1 where a URL is
-    not understood.
+    Without URL and --file, or for the URL -, lines are read from standard input: URLs, paths, or an access log. URLs
+    of a list are answered line by line, those of a log once, the most wanted first. What has no counterpart is told on
+    stderr. Signatures of the other server are not checked. Exits with 1 where a URL is not understood.
     """
-    if as_json and as_map:
-        raise click.UsageError("--json and --map exclude each other.")
+    if as_json + as_map + with_hits > 1:
+        raise click.UsageError("--json, --map and --hits exclude each other.")
     settings = settings_or_exit(key_needed=False)
     if not settings.url.key:
-        click.secho("warning: without IMGSERVE_KEY these URLs are not signed", fg="yellow", err=True)
+        warning = f"warning: without IMGSERVE_KEY and IMGSERVE_SALT these URLs are not signed: {WHERE_KEYS_ARE}"
+        click.secho(warning, fg="yellow", err=True)
     write = _writer(settings, base_url, options, presets)
-    show = _show_map() if as_map else _show_json(presets) if as_json else _show_url
-    told = Told(as_json=as_json)
-    for url in _listed(urls, files, told):
+    show = _show_map(write) if as_map else _show_json(write, presets) if as_json else _show_url(write, with_hits)
+    told = Told(dialect=dialect, as_json=as_json)
+    for url, hits in _wanted(_asked_for(urls, files, told), dialect, told):
         try:
             one = translated(url, dialect=dialect, source_base=source_base)
-            shown = show(one, write)
+            shown = show(one, hits)
         except ImgserveError as wrong:
             told.misread(url, wrong)
             continue
@@ -109,7 +137,7 @@ def translate(
         if shown:
             click.echo(shown)
     told.close()
-    if told.counts["not understood"] or (strict and told.counts["in part"]):
+    if told.has_failed or (strict and told.counts["in part"]):
         sys.exit(1)
 
 
@@ -118,15 +146,11 @@ def _writer(settings: Settings, base_url: str | None, options: tuple[str, ...], 
     if settings.url.only_presets:
         raise click.ClickException("This server takes presets only: what URLs ask for cannot be said to it.")
     signer: UrlSigner = signer_of(settings, base_url)
+    demand_presets(settings, presets, options)
     try:
-        known = build_grammar(settings).presets
         signer.url("local:///a", *options, presets=presets)
-    except ConfigError as wrong:
-        refuse(wrong.problems)
     except ImgserveError as wrong:
         raise click.ClickException(wrong.message) from None
-    if missing := [name for name in presets if name not in known]:
-        raise click.ClickException(f"There is no preset called {missing[0]!r}; there are {', '.join(sorted(known))}.")
 
     def write(one: Translation, base64: bool) -> str:
         return signer.url(one.source, *one.options, *options, presets=presets, base64=base64)
@@ -134,13 +158,17 @@ def _writer(settings: Settings, base_url: str | None, options: tuple[str, ...], 
     return write
 
 
-def _show_url(one: Translation, write: Write) -> str:
-    return write(one, False)
+def _show_url(write: Write, with_hits: bool) -> Show:
+    def show(one: Translation, hits: int) -> str:
+        return f"{hits}\t{write(one, False)}" if with_hits else write(one, False)
+
+    return show
 
 
-def _show_json(presets: tuple[str, ...]) -> Callable[[Translation, Write], str]:
-    def show(one: Translation, write: Write) -> str:
+def _show_json(write: Write, presets: tuple[str, ...]) -> Show:
+    def show(one: Translation, hits: int) -> str:
         facts = {
+            "hits": hits,
             **{name: getattr(one, name) for name in ("url", "dialect", "guessed", "source", "options")},
             "presets": presets,
             "dropped": _notes(one.dropped),
@@ -156,11 +184,11 @@ def _notes(notes: Iterable[Note]) -> list[dict[str, str]]:
     return [dataclasses.asdict(note) for note in notes]
 
 
-def _show_map() -> Callable[[Translation, Write], str]:
+def _show_map(write: Write) -> Show:
     seen: dict[str, str] = {}
 
-    def show(one: Translation, write: Write) -> str:
-        old = _asked(one.url)
+    def show(one: Translation, hits: int) -> str:
+        old = _request_uri(one.url)
         earlier = seen.get(old.lower())
         if earlier == old:
             return ""
@@ -176,7 +204,7 @@ def _show_map() -> Callable[[Translation, Write], str]:
     return show
 
 
-def _asked(url: str) -> str:
+def _request_uri(url: str) -> str:
     """Give a URL as nginx has it in $request_uri; without its slash it could be a pattern, or the map's default."""
     text = _ORIGIN.sub("", url.strip(), count=1).partition("#")[0]
     return text if text.startswith("/") else f"/{text}"
@@ -186,20 +214,35 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def _listed(urls: tuple[str, ...], files: tuple[IO[str], ...], told: Told) -> Iterator[str]:
+def _wanted(every: Iterable[Asked], dialect: str | None, told: Told) -> Iterator[tuple[str, int]]:
+    """Give URLs of lists as they come, then those of logs once each and the most wanted first, with their number."""
+    logged: Counter[str] = Counter()
+    for one in every:
+        if one.is_logged:
+            logged[one.url] += 1
+        else:
+            yield one.url, 1
+    for url, hits in logged.most_common():
+        if asks_for_picture(url, dialect=dialect):
+            yield url, hits
+        else:
+            told.passed(url, hits)
+
+
+def _asked_for(urls: tuple[str, ...], files: tuple[IO[str], ...], told: Told) -> Iterator[Asked]:
     """Give all URLs, those of standard input in place of "-" or where nothing else is given."""
     for url in urls or (() if files else ("-",)):
-        yield from _lines(sys.stdin, told) if url == "-" else (url,)
+        yield from _lines(sys.stdin, told) if url == "-" else (Asked(without_entities(url)),)
     for file in files:
         yield from _lines(file, told)
 
 
-def _lines(lines: Iterable[str], told: Told) -> Iterator[str]:
+def _lines(lines: Iterable[str], told: Told) -> Iterator[Asked]:
     for line in lines:
         try:
-            url = url_of(line)
+            one = asked(line)
         except ImgserveError as wrong:
             told.misread(line.strip(), wrong)
             continue
-        if url:
-            yield url
+        if one.url:
+            yield one

@@ -8,7 +8,7 @@
 What has no counterpart is named in `moved.dropped`, what does not look quite the same in `moved.differs`.
 """
 
-from imgserve.migrate.dialects import DIALECTS, translate
+from imgserve.migrate.dialects import DIALECTS, asks_for_picture, translate
 from imgserve.migrate.draft import Note, Translation
 
-__all__ = ["DIALECTS", "Note", "Translation", "translate"]
+__all__ = ["DIALECTS", "Note", "Translation", "asks_for_picture", "translate"]

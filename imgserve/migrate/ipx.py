@@ -64,6 +64,11 @@ def is_own(path: str) -> bool:
     return any(segment in _MOUNTS for segment in segments[:-2]) or (len(segments) > 1 and _is_modifiers(segments[0]))
 
 
+def has_modifiers(path: str) -> bool:
+    """Tell whether a path has modifiers, wherever IPX is mounted."""
+    return is_own(path) or any(map(_is_modifiers, path.split("/")[:-1]))
+
+
 def _is_modifiers(segment: str) -> bool:
     if segment == _NO_MODIFIERS:
         return True

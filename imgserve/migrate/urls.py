@@ -39,7 +39,7 @@ class Given:
 
 def read(text: str, *, source_base: str = "") -> Given:
     """Take a URL apart; raises BadRequest where it is none."""
-    text = text.strip()
+    text = without_entities(text.strip())
     try:
         text.encode()
         parts = urlsplit(text)
@@ -55,6 +55,11 @@ def read(text: str, *, source_base: str = "") -> Given:
     _, _, rest = text.partition(parts.netloc) if web else ("", "", text)
     path, _, query = rest.partition("#")[0].partition("?")
     return Given(text=text, origin=origin, host=host if web else "", path=path, query=query, source_base=source_base)
+
+
+def without_entities(text: str) -> str:
+    """Undo what HTML makes of `&`, in a URL that was copied from a page's source."""
+    return text.replace("&amp;", "&")
 
 
 def misread(url: str, why: str) -> BadRequest:

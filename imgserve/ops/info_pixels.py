@@ -22,8 +22,8 @@ _SHARE_DIGITS: Final = 7
 #: The average is that of a picture of this side.
 _AVERAGE_SIDE: Final = 64
 
-#: Widths that next/image asks for by default (its `imageSizes`, then its `deviceSizes`; 16 up to version 15).
-_NEXT_WIDTHS: Final = (16, 32, 48, 64, 96, 128, 256, 384, 640, 750, 828, 1080, 1200, 1920, 2048, 3840)
+#: Widths that next/image asks for by default: its `imageSizes`, then its `deviceSizes`. The packages have the same.
+NEXT_WIDTHS: Final = (32, 48, 64, 96, 128, 256, 384, 640, 750, 828, 1080, 1200, 1920, 2048, 3840)
 
 
 @op("alpha", "a", stage=ANSWER, example="alpha:1:1")
@@ -157,13 +157,13 @@ class Lqip(PixelField):
 
     def told(self, subject: Subject) -> dict[str, Any]:
         width, height = size_of(subject.opened)
-        largest = min(width, _NEXT_WIDTHS[-1])
+        largest = min(width, NEXT_WIDTHS[-1])
         return {
             "lqip": {
                 "width": width,
                 "height": height,
                 "blurDataURL": placeholder(subject.small, self.width),
-                "widths": [*(one for one in _NEXT_WIDTHS if one < largest), largest],
+                "widths": [*(one for one in NEXT_WIDTHS if one < largest), largest],
             }
         }
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from imgserve.errors import ConfigError, ImgserveError
-from imgserve.spec.kinds import BadArgument
+from imgserve.spec.kinds import BadArgument, MissingArgument
 from imgserve.spec.op import Catalog, Op, Stage, op
 from imgserve.spec.params import texts
 from imgserve.spec.shapes import GravityKind, Pairs
@@ -87,7 +87,7 @@ def _entry(name: str, table: dict[str, object], catalog: Catalog) -> PresetEntry
             ops.append(op_from_value(option, value, catalog))
         except BadArgument as wrong:
             where = f"{option}.{wrong.field}" if wrong.field else option
-            problems.append(f"{where}: expected {wrong.expected}, got {wrong.got}")
+            problems.append(f"{where}: expected {wrong.expected}, {wrong.found}")
     if not ops and not problems:
         problems.append("it has no options")
     if problems:
@@ -112,7 +112,7 @@ def op_from_value(option: str, value: object, catalog: Catalog) -> Op:
             raise BadArgument(str(field), f"one of the fields {', '.join(fields)}")
     for field, param in cls.spec.params.items():
         if param.required and field not in table:
-            raise BadArgument("nothing", param.kind.expected, field=field)
+            raise MissingArgument(param.kind.expected, field=field)
     return cls(**table)
 
 

@@ -40,6 +40,22 @@ class BadArgument(ValueError):
         self.expected = expected
         self.field = field
 
+    @property
+    def found(self) -> str:
+        """The end of a sentence about what was expected."""
+        return f"got {self.got[:80]!r}"
+
+
+class MissingArgument(BadArgument):
+    """There is no value where one has to be."""
+
+    def __init__(self, expected: str, *, field: str | None = None) -> None:
+        super().__init__("", expected, field=field)
+
+    @property
+    def found(self) -> str:
+        return "it is missing"
+
 
 class Kind:
     """One kind of argument; subclasses are small frozen dataclasses whose fields are its bounds."""

@@ -51,7 +51,12 @@ class SignOrders:
         _check_characters(value)
         for flag in ("base64", "explain"):
             demand(isinstance(value.get(flag, False), bool), flag, value.get(flag), "true or false")
-        demand("source" in value, "source", "nothing", "the source as it stands in URLs, before escaping")
+        if "source" not in value:
+            raise BadRequest(
+                "The order names no picture: source is missing.",
+                where="source",
+                expected="the source as it stands in URLs, before escaping",
+            )
         source, encode = text_in(value, "source"), bool(value.get("base64"))
         path = self._path(value, source, encode=encode)
         plan = parse(path.removeprefix("/"), self.expansion.grammar)
@@ -96,7 +101,7 @@ class SignOrders:
             inside = wrong.field if isinstance(value, Mapping) else ""
             where = f"options.{name[:80]}" + (f".{inside}" if inside else "")
             raise BadOption(
-                f"Option {where.removeprefix('options.')}: expected {wrong.expected}, got {wrong.got[:80]!r}.",
+                f"Option {where.removeprefix('options.')}: expected {wrong.expected}, {wrong.found}.",
                 where=where,
                 got=wrong.got[:80],
                 expected=wrong.expected,

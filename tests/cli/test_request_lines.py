@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from imgserve.cli.request_lines import url_of
+from imgserve.cli.request_lines import asked
 from imgserve.errors import BadRequest
 
 OLD = "/unsafe/300x200/https://example.com/a.jpg"
@@ -14,6 +14,10 @@ BALANCER = (
     '0 57 "{request}" "{agent}" ECDHE-RSA-AES128-GCM-SHA256 TLSv1.2'
 )
 FORMS = [COMBINED, BALANCER]
+
+
+def url_of(text: str) -> str:
+    return asked(text).url
 
 
 def line(form: str, request: str, *, status: int = 200, agent: str = "curl") -> str:
@@ -69,6 +73,17 @@ def test_what_logs_escape_is_undone(path: str, logged: str) -> None:
 @pytest.mark.parametrize("text", [OLD, f"https://t.example.com{OLD}", "/unsafe/example.com/a b.jpg", "unsafe/x/a.jpg"])
 def test_a_url_alone_is_itself(text: str) -> None:
     assert url_of(f" {text}\n") == text
+
+
+def test_requests_of_logs_are_told_from_lists() -> None:
+    assert not asked(OLD).is_logged
+    assert all(asked(line(form, f"GET {OLD} HTTP/1.1")).is_logged for form in FORMS)
+    assert asked(json.dumps({"request": f"GET {OLD} HTTP/1.1", "status": 200})).is_logged
+
+
+def test_what_was_copied_from_html_is_read_as_meant_and_what_was_asked_for_as_it_was() -> None:
+    assert url_of("/_next/image?url=%2Fa.jpg&amp;w=64") == "/_next/image?url=%2Fa.jpg&w=64"
+    assert url_of(line(COMBINED, "GET /_next/image?url=%2Fa.jpg&amp;w=64 HTTP/1.1")).endswith("&amp;w=64")
 
 
 @pytest.mark.parametrize(

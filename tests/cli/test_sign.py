@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.cli.conftest import Invoke
 
 PATH = "/rs:fit:300:300/plain/http://img.example.com/pretty/image.jpg"
@@ -35,6 +37,21 @@ def test_presets_must_exist(invoke: Invoke) -> None:
     assert "no preset called 'gird'" in result.stderr
 
 
+@pytest.mark.parametrize("option", ["pr:grid:gird", "preset:gird", "choose:pr:grid:gird", "choose:preset:gird"])
+def test_presets_among_options_and_choices_must_exist(invoke: Invoke, option: str) -> None:
+    result = invoke("sign", "--source", "local:///a.jpg", "--option", option)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no preset called 'gird'; there are" in result.stderr
+    assert invoke("sign", "--source", "local:///a.jpg", "--option", option.replace("gird", "shadow")).exit_code == 0
+
+
+@pytest.mark.parametrize("option", ["choose", "choose:", "choose:pr", "choose:pr:"])
+def test_choices_without_the_name_of_a_preset_are_refused_for_that(invoke: Invoke, option: str) -> None:
+    result = invoke("sign", "--source", "local:///a.jpg", "--option", option)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "no preset called" not in result.stderr
+
+
 def test_a_server_of_presets_only_gets_urls_of_presets_only(invoke: Invoke) -> None:
     result = invoke("sign", "--source", "local:///a.jpg", "-p", "grid", "-p", "shadow", IMGSERVE_ONLY_PRESETS="1")
     assert result.stdout.endswith("/grid:shadow/plain/local:///a.jpg\n")
@@ -60,10 +77,19 @@ def test_options_of_pictures_are_none_of_facts(invoke: Invoke) -> None:
     assert "have no presets" in invoke("sign", "--info", "-s", "local:///a.jpg", "-p", "grid").stderr
 
 
-def test_without_a_key_the_settings_are_refused(invoke: Invoke) -> None:
+def test_without_a_key_it_is_told_where_it_is(invoke: Invoke) -> None:
     result = invoke("sign", PATH, IMGSERVE_KEY="", IMGSERVE_SALT="")
-    assert result.exit_code == 2
+    assert (result.exit_code, result.stdout) == (2, "")
     assert "IMGSERVE_KEY" in result.stderr
+    assert ".run/serve.env" in result.stderr
+    unsigned = invoke("sign", PATH, IMGSERVE_KEY="", IMGSERVE_SALT="", IMGSERVE_ALLOW_UNSIGNED="true")
+    assert unsigned.stdout.endswith(PATH + "\n")
+
+
+def test_a_key_without_its_salt_is_refused_with_both_names(invoke: Invoke) -> None:
+    result = invoke("sign", PATH, IMGSERVE_SALT="")
+    assert result.exit_code == 2
+    assert "as many salts as keys" in result.stderr
 
 
 def test_something_to_sign_is_needed(invoke: Invoke) -> None:

@@ -19,7 +19,7 @@ def test_a_url_is_translated_and_signed_as_sign_does_it(invoke: Invoke) -> None:
     signed = invoke("sign", "-s", "https://example.com/a.jpg", "--option", "resize:fill:300:200:1", *BASE)
     assert translated.stdout == signed.stdout
     assert translated.exit_code == 0
-    assert "taken for thumbor" in translated.stderr
+    assert f"taken for thumbor; if it is not, name the server with --from: {OLD}" in translated.stderr
 
 
 def test_options_and_presets_are_added_and_win(invoke: Invoke) -> None:
@@ -50,7 +50,58 @@ def test_lines_of_access_logs_are_read_but_for_what_was_refused(invoke: Invoke, 
     line = f'203.0.113.9 - - [21/Nov/2026:20:09:51 +0000] "GET {OLD} HTTP/1.1" 200 512 "-" "curl"\n'
     refused = line.replace('" 200', '" 403')
     (tmp_path / "access.log").write_text(line + "\n" + refused + line, "utf-8")
-    assert invoke("translate", "--file", "access.log", *BASE).stdout == invoke("translate", OLD, OLD, *BASE).stdout
+    assert invoke("translate", "--file", "access.log", *BASE).stdout == invoke("translate", OLD, *BASE).stdout
+
+
+def log_of(*paths: str) -> str:
+    return "".join(f'203.0.113.9 - - [21/Nov/2026:20:09:51 +0000] "GET {path} HTTP/1.1" 200 512\n' for path in paths)
+
+
+def test_urls_of_a_log_are_there_once_the_most_wanted_first(invoke: Invoke, tmp_path: Path) -> None:
+    often = OLD.replace("a.jpg", "b.jpg")
+    (tmp_path / "access.log").write_text(log_of(OLD, often, often), "utf-8")
+    (tmp_path / "older.log").write_text(log_of(OLD, often), "utf-8")
+    files = ("--file", "access.log", "--file", "older.log", *BASE)
+    plain = invoke("translate", often, OLD, *BASE).stdout
+    assert invoke("translate", *files).stdout == plain
+    hits = [line.split("\t") for line in invoke("translate", *files, "--hits").stdout.splitlines()]
+    assert hits == [[number, url] for number, url in zip("32", plain.splitlines(), strict=True)]
+    facts = [json.loads(line)["hits"] for line in invoke("translate", *files, "--json").stdout.splitlines()]
+    assert facts == [3, 2]
+
+
+def test_lines_of_a_list_are_answered_one_by_one(invoke: Invoke, tmp_path: Path) -> None:
+    other = OLD.replace("a.jpg", "b.jpg")
+    (tmp_path / "list").write_text(f"{OLD}\n{other}\n{OLD}\n", "utf-8")
+    lines = invoke("translate", "--file", "list", *BASE).stdout.splitlines()
+    assert len(lines) == 3
+    assert lines[0] == lines[2] != lines[1]
+
+
+@pytest.mark.parametrize("arguments", [(), ("--from", "thumbor", "--source-base", "local:///")])
+def test_what_is_no_picture_in_a_log_is_passed_over(invoke: Invoke, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    others = ["/favicon.ico", "/", "/products/mug", "/static/app.css", "/favicon.ico"]
+    (tmp_path / "access.log").write_text(log_of(*others, OLD), "utf-8")
+    result = invoke("translate", "--file", "access.log", "--strict", *arguments, *BASE)
+    assert (result.exit_code, result.stdout) == (0, invoke("translate", OLD, *BASE).stdout)
+    assert "(addresses: 4, requests: 5): /favicon.ico, " in result.stderr
+    assert "not understood" not in result.stderr
+    (tmp_path / "list").write_text("/favicon.ico\n", "utf-8")
+    assert invoke("translate", "--file", "list").exit_code == 1
+
+
+def test_a_log_without_any_picture_is_a_failure(invoke: Invoke, tmp_path: Path) -> None:
+    (tmp_path / "access.log").write_text(log_of("/favicon.ico"), "utf-8")
+    result = invoke("translate", "--file", "access.log")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "passed over" in result.stderr
+
+
+def test_what_was_copied_from_html_is_read_as_browsers_do(invoke: Invoke) -> None:
+    copied = "/_next/image?url=https%3A%2F%2Fexample.com%2Fa.jpg&amp;w=640&amp;q=75"
+    for form in ((), ("--map",)):
+        meant = invoke("translate", copied.replace("&amp;", "&"), *form, *BASE)
+        assert invoke("translate", copied, *form, *BASE).stdout == meant.stdout != ""
 
 
 @pytest.mark.parametrize("arguments", [(), ("-",)])
@@ -109,10 +160,12 @@ def test_without_a_key_the_urls_are_unsigned_and_a_warning_says_so(invoke: Invok
     result = invoke("translate", OLD, *BASE, IMGSERVE_KEY="", IMGSERVE_SALT="")
     assert result.exit_code == 0
     assert "not signed" in result.stderr
+    assert ".run/serve.env" in result.stderr
 
 
 def test_mistakes_in_what_is_added_are_told_before_anything_is_printed(invoke: Invoke) -> None:
-    mistakes = ((("--option", "width:wide"), "'wide'"), (("-p", "gird"), "'gird'"), (("--json", "--map"), "exclude"))
+    mistakes = ((("--option", "width:wide"), "'wide'"), (("-p", "gird"), "'gird'"), (("--option", "pr:gird"), "'gird'"),
+                (("--json", "--map"), "exclude"), (("--hits", "--map"), "exclude"))  # fmt: skip
     for arguments, told in mistakes:
         result = invoke("translate", OLD, *arguments)
         assert result.exit_code in (1, 2)

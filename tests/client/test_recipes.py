@@ -42,6 +42,7 @@ def environment(server: Running, monkeypatch: pytest.MonkeyPatch) -> dict[str, s
         "IMAGES_URL": server.url,
         "IMAGES_API_KEY": API_KEY,
         "IMGSERVE_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "SHOP_URL": "https://shop.example.com",
     }
     for name, value in given.items():
         monkeypatch.setenv(name, value)
@@ -120,6 +121,9 @@ async def test_orders_and_webhooks_of_fastapi(environment: dict[str, str], monke
             assert (answer.status_code, answer.json()["state"]) == (202, "queued")
             [job] = server.queue.jobs.values()
             assert job.order.webhook == "https://shop.example.com/hooks/images"
+            monkeypatch.setenv("SHOP_URL", "http://127.0.0.1:8000")
+            refused = await shop.post("/cut-outs", params={"photo": photo})
+            assert (refused.status_code, "webhook" in refused.json()["detail"]) == (502, True)
             body = b'{"type": "job.done", "timestamp": "2026-01-31T12:00:00.000Z", "data": {"id": "a", '
             body += b'"state": "done", "source": "https://shop.test/a.jpg"}}'
             rules = HookRules(secret=secret_bytes(WEBHOOK_SECRET))

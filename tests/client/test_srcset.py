@@ -10,7 +10,17 @@ from typing import Any
 
 import pytest
 
-from imgserve.client import BadOption, UrlSigner, image_props, srcset, token
+from imgserve.client import (
+    DEFAULT_WIDTHS,
+    DEVICE_SIZES,
+    IMAGE_SIZES,
+    BadOption,
+    UrlSigner,
+    image_props,
+    srcset,
+    token,
+)
+from imgserve.ops.info_pixels import NEXT_WIDTHS
 
 VECTORS = json.loads((Path(__file__).parent.parent / "vectors" / "srcset.json").read_text("utf-8"))
 FUNCTIONS: dict[str, Callable[..., object]] = {"token": token, "srcset": srcset, "image_props": image_props}
@@ -29,6 +39,13 @@ def test_vectors(case: dict[str, Any]) -> None:
         arguments["qualities"] = [tuple(one) if isinstance(one, list) else one for one in arguments["qualities"]]
     with_key = UrlSigner(VECTORS["key"], VECTORS["salt"], base_url=VECTORS["base_url"])
     assert made(with_key, case["source"], *options, **arguments) == case["result"]
+
+
+def test_info_and_both_packages_have_the_same_widths() -> None:
+    typescript = (Path(__file__).parent.parent.parent / "clients/js/src/widths.ts").read_text("utf-8")
+    lists = re.findall(r"(DEVICE|IMAGE)_SIZES: readonly number\[\] = (\[[0-9, ]+\])", typescript)
+    assert [tuple(json.loads(text)) for _, text in lists] == [DEVICE_SIZES, IMAGE_SIZES]
+    assert NEXT_WIDTHS == DEFAULT_WIDTHS
 
 
 def test_densities_of_a_box_give_whole_widths() -> None:

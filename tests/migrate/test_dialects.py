@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from imgserve.errors import BadRequest
-from imgserve.migrate import Translation, translate
+from imgserve.migrate import Translation, asks_for_picture, translate
 
 SOURCE = "https://example.com/a.jpg"
 
@@ -22,6 +22,10 @@ def ipx(modifiers: str) -> Translation:
 
 def cloudflare(options: str) -> Translation:
     return translate(f"/cdn-cgi/image/{options}/{SOURCE}")
+
+
+def cloudinary(components: str) -> Translation:
+    return translate(f"https://res.cloudinary.com/demo/image/fetch/{components}/{SOURCE}")
 
 
 def weserv(query: str) -> Translation:
@@ -207,6 +211,63 @@ def test_what_cloudflare_has_and_imgserve_has_not_is_named(given: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("components", "options"),
+    [
+        ("w_300", "resize:fit:300::1"),
+        ("w_300,h_200", "resize:force:300:200:1"),
+        ("c_fill,w_300,h_200/f_auto/q_auto", "resize:fill:300:200:1/negotiate:1"),
+        (
+            "c_fill,g_north_east,ar_16:9,w_320,q_70:420,f_webp",
+            "resize:fill:320:180:1/gravity:noea/quality:70/format:webp",
+        ),
+        ("c_fill,ar_1.5,h_200,g_auto", "resize:fill:300:200:1/gravity:sm"),
+        ("c_fit,w_300,h_200,dpr_2.0", "resize:fit:300:200:1/dpr:2.0"),
+        ("c_limit,w_300,h_200", "resize:fit:300:200"),
+        ("c_lfill,w_300,h_200,g_face", "resize:fill:300:200/gravity:obj:face"),
+        ("c_pad,w_300,h_200,g_west,b_rgb:ff0000", "resize:fit:300:200:1:1:we/background:ff0000"),
+        ("c_lpad,w_300,h_200,b_white", "resize:fit:300:200:0:1/background:ffffff"),
+        ("c_pad,w_300", "resize:fit:300::1"),
+        ("c_crop,w_60,h_40,x_10,y_20/c_limit,w_30", "crop:60:40:nowe:10:20/resize:fit:30"),
+        ("c_crop,w_0.5,h_0.5,g_south", "crop:0.5:0.5:so"),
+        ("c_fill,w_300,h_200,g_west,a_90", "resize:fill:200:300:1/gravity:no/rotate:90"),
+        ("a_hflip.90", "rotate:90/flip:0:1"),
+        ("a_vflip/r_max/e_trim/e_background_removal", "flip:0:1/round:max/trim:10/remove_background:1"),
+        ("fl_attachment:mug", "return_attachment:1/filename:mug"),
+        ("s--aBc_12-x--/w_300", "resize:fit:300::1"),
+    ],
+)
+def test_cloudinary(components: str, options: str) -> None:
+    one = cloudinary(components)
+    assert (one.dialect, "/".join(one.options), one.source, one.dropped) == ("cloudinary", options, SOURCE, ())
+
+
+@pytest.mark.parametrize(
+    "part",
+    ["e_sepia:50", "e_blur:300", "e_nosuch", "l_logo,w_9,g_south", "t_card", "bo_3px_solid_red", "r_9:0", "w_0.5",
+     "w_auto", "dpr_auto", "q_0", "f_jxl", "a_45", "fl_progressive", "if_w_gt_9", "$size_9", "pg_2", "b_auto", "ar_2",
+     "c_crop,w_x"],
+)  # fmt: skip
+def test_what_cloudinary_has_and_imgserve_has_not_is_named(part: str) -> None:
+    assert lost(cloudinary(part)) == [part]
+
+
+def test_what_is_laid_over_takes_its_own_sizes_with_it() -> None:
+    one = cloudinary("c_fill,w_300,h_200/l_logo/c_scale,w_50/fl_layer_apply,g_south/q_70")
+    assert one.options == ("resize:fill:300:200:1", "quality:70")
+    assert lost(one) == ["l_logo", "c_scale,w_50", "fl_layer_apply,g_south"]
+    assert lost(cloudinary("w_300/w_200")) == ["w_200"]
+
+
+@pytest.mark.parametrize("path", ["w_9/v1/up/a_b/c.jpg", "w_9/v1571218039/up/a_b/c.jpg", "s--x--/w_9/v1/up/a_b/c.jpg"])
+def test_sources_that_cloudinary_stores_are_put_behind_a_base(path: str) -> None:
+    for start in ("https://res.cloudinary.com/demo", "https://demo-res.cloudinary.com", "/demo"):
+        one = translate(f"{start}/image/upload/{path}", source_base="s3://shop")
+        assert (one.source, one.options) == ("s3://shop/up/a_b/c.jpg", ("resize:fit:9::1",))
+    with pytest.raises(BadRequest, match="source base"):
+        translate(f"https://res.cloudinary.com/demo/image/upload/{path}")
+
+
+@pytest.mark.parametrize(
     ("query", "options"),
     [
         ("w=300&h=200", "resize:fit:300:200:1"),
@@ -286,6 +347,69 @@ def test_relative_sources_are_put_behind_a_base_or_the_urls_own_site(url: str, b
 def test_what_is_not_understood_is_one_error_that_says_so(url: str) -> None:
     with pytest.raises(BadRequest, match=r"^This URL is not understood: .+"):
         translate(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("https://imagedelivery.net/account/image/public", "export them first"),
+        ("https://shop.imgix.net/a.jpg?w=300", "imgix URLs are not translated"),
+        (f"https://img.example.com/{'a' * 43}/rs:fit:300:200/plain/{SOURCE}@webp", "imgserve sign"),
+        (f"/{'a' * 43}/w:300/aHR0cHM6Ly9leGFtcGxlLmNvbS9hLmpwZw.webp", "imgserve sign"),
+        (f"/insecure/plain/{SOURCE}", "imgserve sign"),
+        (f"/img/info/_/lqip:16/choose:w:1:2/plain/{SOURCE}", "imgserve sign"),
+        (f"/_/w:300/plain/{SOURCE}", "imgserve sign"),
+    ],
+)
+def test_what_needs_no_translation_or_has_none_is_told_with_what_to_do(url: str, told: str) -> None:
+    with pytest.raises(BadRequest, match="not understood") as wrong:
+        translate(url)
+    assert told in wrong.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "dialect"),
+    [
+        ("/ipx/w:300/plain/a.jpg", "ipx"),
+        (f"/unsafe/trim:10/plain/{SOURCE}", None),
+        ("/unsafe/300x200/plain/local/a.jpg", "thumbor"),
+        (f"/unsafe/filters:blur(3)/plain/{SOURCE}", "thumbor"),
+    ],
+)
+def test_a_folder_called_plain_makes_no_url_of_imgproxy(url: str, dialect: str | None) -> None:
+    if dialect is None:
+        # It is of both: imgproxy accepts any signature where it has no key.
+        with pytest.raises(BadRequest, match="imgserve sign"):
+            translate(url)
+        dialect = "thumbor"
+    assert translate(url, source_base="local:///", dialect=dialect).dialect == dialect
+
+
+def test_ampersands_of_html_are_read_as_browsers_do() -> None:
+    one = translate("/_next/image?url=https%3A%2F%2Fexample.com%2Fa.jpg&amp;w=640&amp;q=75")
+    assert one.options == ("resize:fit:640", "quality:75", "negotiate:1")
+
+
+@pytest.mark.parametrize(
+    ("dialect", "url"),
+    [
+        ("thumbor", "/unsafe/300x200/up/a.jpg"),
+        ("thumbor", f"/{SOURCE}"),
+        ("thumbor", "/unsafe/up/favicon.ico"),
+        ("imagor", "/unsafe/b64:aHR0cHM6Ly9leGFtcGxlLmNvbS9hLmpwZw"),
+        ("ipx", "/ipx/w_300/a.jpg"),
+        ("ipx", "/images/w_300/a.jpg"),
+        ("cloudflare", "/cdn-cgi/image/w=3/a.jpg"),
+        ("cloudinary", "/demo/image/upload/w_3/a.jpg"),
+        ("weserv", "/?url=example.com/a.jpg"),
+        ("next", "/_next/image?url=%2Fa.jpg&w=64"),
+    ],
+)
+def test_requests_for_pictures_are_told_from_those_for_pages(dialect: str, url: str) -> None:
+    assert asks_for_picture(url, dialect=dialect)
+    for other in ("/", "/favicon.ico", "/products/mug?size=2", "/_next/static/abcdefghijklmnopqrstuvwxyz01/app.css"):
+        assert not asks_for_picture(other, dialect=dialect)
+        assert not asks_for_picture(other)
 
 
 def test_a_dialect_must_exist() -> None:

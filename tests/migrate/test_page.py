@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from imgserve.migrate import cloudflare, imagor, ipx, nextjs, thumbor, weserv
+from imgserve.migrate import cloudflare, cloudinary, imagor, ipx, nextjs, thumbor, weserv
 
 PAGE = (Path(__file__).parent.parent.parent / "docs" / "migrating.md").read_text("utf-8")
 
@@ -22,6 +22,10 @@ PAGE = (Path(__file__).parent.parent.parent / "docs" / "migrating.md").read_text
         (
             "From Cloudflare Images",
             [*cloudflare.RULES, *cloudflare.MISSING, *cloudflare.TOGETHER, *cloudflare.ALIASES, *cloudflare.FITS],
+        ),
+        (
+            "From Cloudinary",
+            [*cloudinary.RULES, *cloudinary.MISSING, *cloudinary.TOGETHER, *cloudinary.MODES, *cloudinary.EFFECTS],
         ),
         ("From weserv", [*weserv.RULES, *weserv.MISSING, *weserv.TOGETHER]),
         ("From next/image", {*nextjs.KNOWN} - {"dpl"}),

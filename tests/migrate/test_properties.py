@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from imgserve.errors import BadRequest
-from imgserve.migrate import DIALECTS, cloudflare, imagor, ipx, thumbor, translate, weserv
+from imgserve.migrate import DIALECTS, cloudflare, cloudinary, imagor, ipx, thumbor, translate, weserv
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.url import Grammar, parse
 from imgserve.sign import UrlSigner
@@ -47,6 +47,9 @@ URLS = st.one_of(
     st.tuples(
         pairs([*cloudflare.RULES, *cloudflare.MISSING, *cloudflare.TOGETHER, "w", "q"], "="), SOURCES
     ).map(lambda one: f"https://x.example.com/cdn-cgi/image/{one[0]}/{one[1]}"),
+    st.tuples(pairs(sorted(cloudinary.NAMES), "_"), pairs(sorted(cloudinary.NAMES), "_"), SOURCES).map(
+        lambda one: f"https://res.cloudinary.com/demo/image/fetch/{'/'.join(filter(None, one))}"
+    ),
     pairs([*weserv.RULES, *weserv.MISSING, *weserv.TOGETHER, "t"], "=").map(
         lambda query: f"https://wsrv.nl/?url=example.com/a.jpg&{query}"
     ),

@@ -137,7 +137,7 @@ def test_a_placeholder_comes_with_what_a_page_has_to_know() -> None:
     facts = told(jpeg(turned(photo(1000, 700), 6)), "lqip:16")["lqip"]
     assert list(facts) == ["width", "height", "blurDataURL", "widths"]
     assert (facts["width"], facts["height"]) == (700, 1000)
-    assert facts["widths"] == [16, 32, 48, 64, 96, 128, 256, 384, 640, 700]
+    assert facts["widths"] == [32, 48, 64, 96, 128, 256, 384, 640, 700]
     assert facts["blurDataURL"].startswith("data:image/webp;base64,UklGR")
     assert told(jpeg(photo(640, 20)), "lqip:1")["lqip"]["widths"][-2:] == [384, 640]
     assert told(jpeg(photo(5000, 20)), "lqip:1")["lqip"]["widths"][-3:] == [1920, 2048, 3840]

@@ -40,13 +40,13 @@ def test_every_mistake_of_every_file_is_named(tmp_path: Path) -> None:
         load_toml(tmp_path, CATALOG)
     text = "\n".join(wrong.value.problems)
     for part in (
-        "a.toml: width.width: expected an integer of 0 or more, got -1",
+        "a.toml: width.width: expected an integer of 0 or more, got '-1'",
         "a.toml: nope: expected the name of an option",
         "a.toml: crop: expected one of the fields crop_width",
         "b.toml: a line doc",
         "c.toml",
         "d.toml: it has no options",
-        "e.toml: crop.crop_width: expected a number of 0 or more, got nothing",
+        "e.toml: crop.crop_width: expected a number of 0 or more, it is missing",
     ):
         assert part in text
 

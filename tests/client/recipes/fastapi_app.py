@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI, HTTPException, Request
 
-from imgserve.client import AsyncClient, WebhookRefused, verify_webhook
+from imgserve.client import ApiError, AsyncClient, WebhookRefused, verify_webhook
 
 
 @asynccontextmanager
@@ -23,7 +23,12 @@ app = FastAPI(lifespan=lifespan)
 @app.post("/cut-outs", status_code=202)
 async def order(request: Request, photo: str) -> dict[str, str]:
     images: AsyncClient = request.app.state.images
-    [job] = await images.submit(photo, "remove_background:1", webhook="https://shop.example.com/hooks/images")
+    hook = os.environ["SHOP_URL"] + "/hooks/images"
+    try:
+        [job] = await images.submit(photo, "remove_background:1", webhook=hook)
+    except ApiError as refused:
+        # It says what was wrong and what was expected: of the photo, or of the webhook.
+        raise HTTPException(502, refused.message) from None
     request.app.state.cut_out[photo] = job.state
     return {"job": job.id, "state": job.state}
 
