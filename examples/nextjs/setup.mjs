@@ -2,6 +2,15 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 
+const OLDEST = [20, 9]; // as Next.js 16 wants it
+
+const [major, minor] = process.versions.node.split(".").map(Number);
+if (major < OLDEST[0] || (major === OLDEST[0] && minor < OLDEST[1])) {
+  console.error(`Node.js ${OLDEST.join(".")} or newer is needed, for Next.js 16: this is ${process.versions.node}.`);
+  console.error("Debian 12 has an older one: take a newer from https://nodejs.org, then run this again.");
+  process.exit(1);
+}
+
 const root = new URL("../../", import.meta.url);
 const here = new URL("./", import.meta.url);
 const npm = (folder, ...words) =>
@@ -28,12 +37,12 @@ function settingsFrom(text) {
   // Of the API key, the settings of the server have the hash alone; the key itself stands in a comment beside it.
   const apiKey = /^# the key.*: (\S+)$/m.exec(text)?.[1] ?? "";
   const lines = {
-    URL: `http://${value("IMGSERVE_BIND")}`,
-    KEY: value("IMGSERVE_KEY"),
-    SALT: value("IMGSERVE_SALT"),
-    API_KEY: apiKey,
+    IMAGES_URL: value("IMAGES_URL"),
+    IMAGES_API_KEY: apiKey,
+    IMGSERVE_KEY: value("IMGSERVE_KEY"),
+    IMGSERVE_SALT: value("IMGSERVE_SALT"),
   };
   return Object.entries(lines)
-    .map(([name, text]) => `IMGSERVE_${name}=${text}\n`)
+    .map(([name, text]) => `${name}=${text}\n`)
     .join("");
 }

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.engine.pictures import plain, png
-from tests.running import KEY, SALT, Running, clean_environment, running_server
+from tests.examples.shop import NODE
+from tests.running import KEY, SALT, Running, clean_environment, free_port, running_server
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "js"
 API_KEY = "a-key-of-the-tests-of-clients-js"
@@ -61,10 +62,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield running
 
 
-def run(*command: str, **environment: str) -> None:
+def run(*command: str, folder: Path = PACKAGE, **environment: str) -> None:
     done = subprocess.run(
         command,
-        cwd=PACKAGE,
+        cwd=folder,
         env=clean_environment(**environment),
         capture_output=True,
         text=True,
@@ -91,6 +92,17 @@ def test_the_server_answers_the_package(server: Running, name: str) -> None:
         IMGSERVE_TEST_API_KEY=API_KEY,
         IMGSERVE_TEST_SECRET=WEBHOOK_SECRET,
     )
+
+
+@pytest.mark.parametrize("cache_components", ["on", "off"])
+def test_a_page_with_a_placeholder_is_built_while_the_server_is_away(cache_components: str) -> None:
+    app = PACKAGE / "test" / "next"
+    away = f"http://127.0.0.1:{free_port()}"
+    bundler = str(PACKAGE / "node_modules" / "next" / "dist" / "bin" / "next")
+    run(NODE, bundler, "build", folder=app, CACHE_COMPONENTS=cache_components, IMAGES_URL=away)
+    page = (app / ".next" / cache_components / "server" / "app" / "index.html").read_text("utf-8")
+    assert f"{away}/" in page
+    assert "data:image" not in page
 
 
 def test_the_package_is_tidy() -> None:

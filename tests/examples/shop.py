@@ -22,7 +22,8 @@ from tests.running import KEY, SALT, clean_environment, free_port
 
 EXAMPLE = Path(__file__).parent.parent.parent / "examples" / "nextjs"
 #: Next.js wants a younger Node.js than Debian 12 has; Playwright brings one.
-NEXT = (str(Path(playwright.__file__).parent / "driver" / "node"), "node_modules/next/dist/bin/next")
+NODE = str(Path(playwright.__file__).parent / "driver" / "node")
+NEXT = (NODE, "node_modules/next/dist/bin/next")
 
 API_KEY = "an-api-key-of-the-example"
 WEBHOOK_SECRET = "a-webhook-secret-of-the-example"
@@ -77,8 +78,8 @@ def _fingerprint() -> str:
 
 def _environment(**settings: str) -> dict[str, str]:
     # A .env.local beside the example is for another server: what the environment has comes first, so all names are set.
-    names = ("URL", "KEY", "SALT", "API_KEY", "WEBHOOK_SECRET")
-    empty = {f"IMGSERVE_{name}": "" for name in names}
+    names = ("IMAGES_URL", "IMAGES_API_KEY", "IMGSERVE_KEY", "IMGSERVE_SALT", "IMGSERVE_WEBHOOK_SECRET")
+    empty = dict.fromkeys(names, "")
     return clean_environment(NEXT_TELEMETRY_DISABLED="1", SITE_URL="", **{**empty, **settings})
 
 
@@ -88,10 +89,10 @@ def started(imgserve_url: str, log: Path) -> Iterator[str]:
     built()
     port = free_port()
     environment = _environment(
-        IMGSERVE_URL=imgserve_url,
+        IMAGES_URL=imgserve_url,
+        IMAGES_API_KEY=API_KEY,
         IMGSERVE_KEY=KEY,
         IMGSERVE_SALT=SALT,
-        IMGSERVE_API_KEY=API_KEY,
         IMGSERVE_WEBHOOK_SECRET=WEBHOOK_SECRET,
     )
     with log.open("w") as output:

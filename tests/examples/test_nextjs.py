@@ -20,7 +20,19 @@ import pyvips
 from playwright.sync_api import Browser, Route, expect
 
 from imgserve.cli.samples.pictures import draw_missing
-from tests.examples.shop import API_KEY, WEBHOOK_SECRET, Visit, ask, built, copied, server_settings, started, visiting
+from tests.examples.shop import (
+    API_KEY,
+    EXAMPLE,
+    NODE,
+    WEBHOOK_SECRET,
+    Visit,
+    ask,
+    built,
+    copied,
+    server_settings,
+    started,
+    visiting,
+)
 from tests.running import KEY, SALT, clean_environment, command, running_server
 from tests.web.browser import chromium
 
@@ -223,6 +235,15 @@ def _leaks(text: bytes) -> bool:
 
 def _leaking(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file() and _leaks(path.read_bytes())]
+
+
+def test_setup_tells_at_once_that_node_js_is_too_old() -> None:
+    older = 'data:text/javascript,Object.defineProperty(process, "versions", { value: { node: "18.20.4" } })'
+    done = subprocess.run(
+        [NODE, "--import", older, "setup.mjs"], cwd=EXAMPLE, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Node.js 20.9 or newer is needed, for Next.js 16: this is 18.20.4.\n")
 
 
 def test_no_secret_is_in_what_browsers_get(site: tuple[str, str], tmp_path: Path) -> None:

@@ -2,10 +2,11 @@
 import type { ImageProps as NextImageProps } from "next/image.js";
 import type { JSX } from "react";
 
-import { placeholder as askPlaceholder } from "./placeholder.js";
+import { blurOf } from "./blur.js";
 import type { Signer } from "./signer.js";
 import { token, type TokenSettings } from "./token.js";
 import { TokenImage } from "./token-image.js";
+import { widthsOfNextImage } from "./widths.js";
 
 /** Props of next/image that a server component can give: functions stay on their side. */
 type Passed = Omit<
@@ -32,7 +33,8 @@ export interface SignedImageProps<Preset extends string = string>
 const A_DAY_S = 86_400;
 
 /**
- * Show a picture by next/image: an async server component. It signs a token, and the browser chooses the width.
+ * Show a picture by next/image: an async server component. It signs a token, and the browser chooses the width, among
+ * those that next/image asks for with these props (`width`, `sizes`) or among `widths`.
  *
  * Throws OptionError where the server would refuse the options; a placeholder that cannot be had is left out.
  */
@@ -52,7 +54,7 @@ export async function signedImageProps<Preset extends string>(props: SignedImage
   const {
     signer,
     src,
-    widths,
+    widths = widthsOfNextImage(props),
     options = {},
     presets,
     base64,
@@ -70,21 +72,3 @@ export async function signedImageProps<Preset extends string>(props: SignedImage
   const blur = placeholder === "blur" && blurDataURL ? ({ placeholder, blurDataURL } as const) : {};
   return { ...(shown as Passed), ...blur, src: signed };
 }
-
-/** Nothing to show meanwhile is no reason not to show the picture. */
-async function blurOf(
-  signer: Signer,
-  src: string,
-  { base64, revalidate }: { base64: boolean | undefined; revalidate: number },
-): Promise<string | undefined> {
-  // Next.js reads `next` of its own fetch; other frameworks read over it.
-  const init = { next: { revalidate }, signal: AbortSignal.timeout(TIMEOUT_MS) } as RequestInit;
-  try {
-    return (await askPlaceholder(signer, src, { base64, fetch: (url) => fetch(url, init) })).blurDataURL;
-  } catch {
-    return undefined;
-  }
-}
-
-/** A page must not wait long for what is shown until the picture is there. */
-const TIMEOUT_MS = 3000;

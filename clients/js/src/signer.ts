@@ -43,6 +43,8 @@ export interface UrlExtras<Preset extends string = string> {
   format?: Format | undefined;
 }
 
+export type InfoExtras = Pick<UrlExtras, "choose" | "base64">;
+
 /** Makes signed URLs; `Preset` are the names that `presets` takes. */
 export interface Signer<Preset extends string = string> {
   readonly baseUrl: string;
@@ -50,8 +52,8 @@ export interface Signer<Preset extends string = string> {
   url(source: string, options?: Options, extras?: UrlExtras<Preset>): Promise<string>;
   /** Give the URL of a path that is written already (`/width:300/plain/https://…`), unchecked. */
   signed(path: string): Promise<string>;
-  /** Give the signed URL of facts about a picture, as JSON. */
-  info(source: string, options?: InfoOptions, extras?: { base64?: boolean | undefined }): Promise<string>;
+  /** Give the signed URL of facts about a picture, as JSON; `choose` has options of facts: `{ lqip: [16, 32] }`. */
+  info(source: string, options?: InfoOptions, extras?: InfoExtras): Promise<string>;
 }
 
 /**
@@ -80,8 +82,8 @@ export function createSigner<Preset extends string = ShippedPreset | (string & {
     async signed(path) {
       return joined(`/${path.replace(/^\/+/, "")}`);
     },
-    async info(source, options, { base64 } = {}) {
-      return joined(pathOf(INFO_OPTIONS, source, { options, base64, separator }), "/info");
+    async info(source, options, { choose, base64 } = {}) {
+      return joined(pathOf(INFO_OPTIONS, source, { options, choose, base64, separator }), "/info");
     },
   };
 }

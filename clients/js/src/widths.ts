@@ -90,6 +90,13 @@ function boxed({ width, height, options = {}, presets = [] }: Sizing): Box {
   return { width: side("width"), height: side("height"), options: { ...others, ...box, ...fitting } as Options };
 }
 
+/** Give the widths that next/image asks for with these props, of those that it has by default. */
+export function widthsOfNextImage({ width, sizes }: { width?: number | undefined; sizes?: string | undefined }) {
+  if (sizes) return widthsFor(sizes);
+  if (width === undefined) return DEVICE_SIZES;
+  return [width, 2 * width].map((px) => DEFAULT_WIDTHS.find((one) => one >= px) ?? DEFAULT_WIDTHS.at(-1)!);
+}
+
 /** Give the widths that a `sizes` attribute can ask for, as next/image finds them. */
 export function widthsFor(sizes: string): readonly number[] {
   const shares = [...sizes.matchAll(/(?:^|\s)(1?\d?\d)vw/g)].map((found) => Number(found[1]) / 100);

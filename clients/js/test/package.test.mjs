@@ -94,7 +94,10 @@ for (const resolution of ["bundler", "nodenext"]) {
 test("types of the documentation's code compile", () => {
   const blocks = codeBlocks().filter(({ name }) => !name.endsWith(".mjs"));
   assert.ok(blocks.length > 8);
+  assert.equal(new Set(blocks.map(({ name }) => name)).size, blocks.length);
   for (const { name, text } of blocks) project.write(name, text);
+  // As next-env.d.ts of an app has it: pictures are modules.
+  project.write("next-env.d.ts", '/// <reference types="next/image-types/global" />\n');
   project.write("node.d.ts", "declare const process: { env: Record<string, string | undefined> };");
-  project.compile("bundler", ["node.d.ts", ...blocks.map(({ name }) => name)]);
+  project.compile("bundler", ["next-env.d.ts", "node.d.ts", ...blocks.map(({ name }) => name)]);
 });

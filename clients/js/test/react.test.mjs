@@ -55,6 +55,51 @@ test("a placeholder is shown, and done without where the server has none", async
   assert.ok(!(await rendered({ ...props, src: "local:///bad.jpg" })).includes("background-image"));
 });
 
+test("a picture that failed is not asked for again at once, so that a page made twice is twice the same", async (context) => {
+  let asked = 0;
+  const server = createServer((_, response) => (++asked, response.writeHead(200).write("{"), response.destroy()));
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  context.after(() => (server.closeAllConnections(), server.close()));
+  const near = createSigner({ ...KEYS, baseUrl: `http://127.0.0.1:${server.address().port}` });
+  const props = { signer: near, width: 600, height: 400, placeholder: "blur" };
+  assert.equal(await rendered(props), await rendered(props));
+  assert.equal(asked, 1);
+  await rendered({ ...props, src: "local:///other.jpg" });
+  assert.equal(asked, 2);
+});
+
+test("what Next.js interrupts a page with is left to it", async (context) => {
+  const interruption = Object.assign(new Error("prerender"), { digest: "HANGING_PROMISE_REJECTION" });
+  context.mock.method(globalThis, "fetch", () => Promise.reject(interruption));
+  await assert.rejects(rendered({ width: 6, height: 4, placeholder: "blur" }), interruption);
+});
+
+const NEXT_IMAGES = [
+  { width: 600, height: 400 },
+  { width: 5000, height: 3000 },
+  { width: 20, height: 10 },
+  { fill: true },
+  { fill: true, sizes: "100vw" },
+  { fill: true, sizes: "(max-width: 640px) 100vw, 30vw" },
+  { width: 600, height: 400, sizes: "20rem" },
+];
+
+for (const props of NEXT_IMAGES) {
+  test(`a token grants what next/image asks for and nothing else: ${JSON.stringify(props)}`, async () => {
+    const [, set] = /srcSet="([^"]+)"/.exec(await rendered(props));
+    const granted = /\/choose:(?:w|dpr):([\d.:]+)\/plain\//.exec(set)[1].split(":");
+    const asked = new Set([...set.matchAll(/\?(?:w|dpr)=([\d.]+) /g)].map(([, pick]) => pick));
+    assert.deepEqual(new Set(granted), asked);
+    assert.equal(granted.length, asked.size);
+  });
+}
+
+test("a picture that is not optimized is as wide as its room", async () => {
+  const html = await rendered({ width: 600, height: 400, unoptimized: true });
+  assert.match(html, /width:600\/height:400\/choose:dpr:1\.0667:2\/plain\/local:\/\/\/mug\.jpg"/);
+  assert.ok(!html.includes("srcSet"));
+});
+
 test("a wrong option is told where the page is made", async () => {
   await assert.rejects(rendered({ width: 6, height: 4, options: { blur: -1 } }), {
     name: "OptionError",

@@ -48,6 +48,12 @@ test("facts of a picture have options of their own, and the signature of what fo
   await assert.rejects(signer.info("mug.jpg", { width: 300 }), { name: "OptionError", where: "width" });
 });
 
+test("facts leave choices to the page, too", async () => {
+  const url = await signer.info("mug.jpg", { exif: false }, { choose: { lqip: [16, 32] } });
+  assert.ok(url.endsWith("/exif:0/choose:lqip:16:32/plain/mug.jpg"), url);
+  await assert.rejects(signer.info("mug.jpg", {}, { choose: { w: [640] } }), { name: "OptionError", where: "w" });
+});
+
 for (const [settings, told] of [
   [{ key: undefined, salt: "00" }, /IMGSERVE_KEY/],
   [{ key: "00", salt: undefined }, /IMGSERVE_SALT/],

@@ -21,7 +21,8 @@ export const dynamic = "force-dynamic";
 
 export default function Layout({ children }: { children: React.ReactNode }) {
   return (
-    <html lang="en">
+    // The last one tells Next.js that globals.css scrolls smoothly: new pages begin at their top all the same.
+    <html lang="en" data-scroll-behavior="smooth">
       <body>
         <a className="skip" href="#main">
           Skip to the content

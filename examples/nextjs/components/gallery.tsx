@@ -26,28 +26,27 @@ export function Gallery({ pictures, width, height }: Props) {
         href={shown.zoom}
         target="_blank"
         rel="noreferrer"
-        aria-label={`${shown.alt}: open the whole picture`}
+        aria-label={`${shown.image.alt}: open the whole picture`}
       >
         <Image
           // A new element for each picture, or its blur would not be shown.
-          key={shown.src}
-          src={shown.src}
+          key={shown.image.src}
+          {...shown.image}
           alt=""
           width={width}
           height={height}
           sizes={SIZES}
           loading="eager"
           fetchPriority="high"
-          {...(shown.blurDataURL && { placeholder: "blur", blurDataURL: shown.blurDataURL })}
         />
       </a>
       {pictures.length > 1 && (
         <ul className="thumbnails" aria-label="Pictures">
-          {pictures.map((picture, index) => (
-            <li key={picture.src}>
+          {pictures.map(({ image: { src, alt } }, index) => (
+            <li key={src}>
               <button type="button" aria-pressed={index === at} onClick={() => setAt(index)}>
                 {/* The same signed URL as the large one: the loader picks a small width. */}
-                <Image src={picture.src} alt={picture.alt} width={width} height={height} sizes={THUMBNAIL_SIZES} />
+                <Image src={src} alt={alt} width={width} height={height} sizes={THUMBNAIL_SIZES} />
               </button>
             </li>
           ))}

@@ -12,10 +12,10 @@ export function signer(): Signer {
   return (signing ??= createSigner({
     key: process.env.IMGSERVE_KEY,
     salt: process.env.IMGSERVE_SALT,
-    baseUrl: process.env.IMGSERVE_URL,
+    baseUrl: process.env.IMAGES_URL,
   }));
 }
 
 export function jobs(): Client {
-  return (ordering ??= createClient({ baseUrl: process.env.IMGSERVE_URL!, apiKey: process.env.IMGSERVE_API_KEY }));
+  return (ordering ??= createClient({ baseUrl: process.env.IMAGES_URL!, apiKey: process.env.IMAGES_API_KEY }));
 }

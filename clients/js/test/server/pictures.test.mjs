@@ -116,6 +116,12 @@ test("facts of a picture", async () => {
   assert.deepEqual([facts.format, facts.width, facts.height, facts.hashsums.sha256.length], ["png", 960, 480, 64]);
 });
 
+test("facts of which the page chooses", async () => {
+  const url = await signer.info(WIDE, { exif: false }, { choose: { lqip: [8, 16] } });
+  const [byDefault, picked] = await Promise.all([url, `${url}?lqip=16`].map(async (one) => (await fetch(one)).json()));
+  assert.notEqual(picked.lqip.blurDataURL, byDefault.lqip.blurDataURL);
+});
+
 test("a route handler leads to the picture", async () => {
   const handler = createImageHandler({ signer, allow: ["local:///"], width: 300, height: 200 });
   const query = new URLSearchParams({ src: WIDE, w: "640", q: "75" });
