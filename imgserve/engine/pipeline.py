@@ -56,7 +56,7 @@ PIPELINE: Final[tuple[tuple[Stage, Step | None, str], ...]] = (
     (Stage.OVERLAY, None, "a watermark lies over all of it"),
     (Stage.OUTPUT_SPACE, colour.to_output_space, "profiles are expensive and exact, so they come once, at the end"),
     (Stage.STRIP, metadata.strip, "after the last step that could need a tag"),
-    (Stage.ENCODE, None, "see engine.encode"),
+    (Stage.ENCODE, None, "the bytes come last, when nothing changes the picture any more"),
 )
 
 #: Frames of an animation go one by one up to here; from here on all of them are one tall picture.

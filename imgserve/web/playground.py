@@ -47,7 +47,7 @@ def catalog_file(grammar: Grammar, *, development: bool) -> PageFile:
     schema["properties"] = {name: one for name, one in schema["properties"].items() if name in permitted}
     told = {
         "development": development,
-        "stages": [{"name": stage.value, "why": why} for stage, _, why in PIPELINE],
+        "stages": [{"name": stage.value} for stage, _, _ in PIPELINE],
         "options": schema,
     }
     return page_file(json.dumps(told, ensure_ascii=False).encode(), JSON)

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.web.browser import API_KEY, Console, chromium, looking, served
+from tests.web.playground.playing import ALL_SEEN, FAINT_EDGES
 
 WRONG_KEY = "not-a-key"
 
@@ -313,6 +314,18 @@ def test_a_narrow_window_has_all_of_it_and_nothing_to_scroll_sideways(browser: B
         page.get_by_role("button", name="Close the job").click()
         expect(page.locator(f'[data-id="{id}"] .opener')).to_be_focused()
         console.statuses.clear()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_edges_of_what_can_be_used_are_seen_in_both_themes(browser: Browser, server: str, scheme: str) -> None:
+    with looking(browser, server, color_scheme=scheme) as console:
+        console.tell("clear")
+        id = console.job("edges", created_at=ago(60))
+        console.open()
+        assert console.page.evaluate(FAINT_EDGES) == ALL_SEEN
+        console.enter(API_KEY, f"#job={id}")
+        expect(console.page.get_by_role("complementary")).to_be_visible()
+        assert console.page.evaluate(FAINT_EDGES) == ALL_SEEN
 
 
 def test_it_works_below_a_path_prefix(browser: Browser, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 // The catalog of options as the server describes it, in groups and words for people.
 
+import { find, index } from "./search.js";
+
 // Which stages of the pipeline are one subject to a person.
 const GROUPS = [
   { title: "Size", stages: ["scale"] },
@@ -32,15 +34,11 @@ export class Catalog {
       .filter(({ options: members }) => members.length);
   }
 
-  /** Give the names of options that have all words of a query somewhere. */
+  /** Give { options, told } of a query, as in search. */
   find(query) {
-    const words = plain(query).split(" ").filter(Boolean);
-    const found = [...this.options.values()].filter((one) => words.every((word) => one.words.includes(word)));
-    return new Set(found.map(({ name }) => name));
+    return find([...this.options.values()].filter(({ group }) => group), query);
   }
 }
-
-const plain = (text) => text.toLowerCase().replace(/[_\-\s]+/g, " ");
 
 function read(name, given) {
   const [table, ...shorter] = given.anyOf;
@@ -56,7 +54,7 @@ function read(name, given) {
   }));
   const aliases = given["x-aliases"];
   const doc = given.description;
-  return {
+  const option = {
     name,
     aliases,
     stage,
@@ -66,8 +64,8 @@ function read(name, given) {
     brief: firstSentence(doc),
     fields,
     short: shorter.length > 0,
-    words: plain([name, ...aliases, doc, group, ...fields.flatMap((one) => [one.name, one.doc])].join(" ")),
   };
+  return { ...option, words: index(option) };
 }
 
 export const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);

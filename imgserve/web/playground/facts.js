@@ -22,8 +22,6 @@ export class Facts {
   put(name, main, more = "") {
     say(this.rows[name].main, main);
     say(this.rows[name].more, more);
-    // A reader may want what is cut off.
-    this.rows[name].more.title = more;
   }
 
   clear() {

@@ -1,6 +1,6 @@
 // The picker of a gravity: nine places, a point in the picture, or what is found in it.
 
-import { make, show } from "./dom.js";
+import { make, say, show } from "./dom.js";
 
 const PLACES = ["nowe", "no", "noea", "we", "ce", "ea", "sowe", "so", "soea"];
 const WORDS = {
@@ -23,6 +23,11 @@ const OTHERS = {
   re: "tiled",
 };
 
+// Others than places that have two numbers.
+const OFFSET = ["fp", "re"];
+const OF_A_PLACE = "Offsets from there: pixels, or below 1 a share.";
+const OF_A_POINT = "Shares from the left and the top, 0 to 1.";
+
 const typesOf = (schema) => schema.oneOf.flatMap((one) => one.properties?.type.enum ?? []);
 
 export function gravity(field, id, changed, pick) {
@@ -41,21 +46,29 @@ export function gravity(field, id, changed, pick) {
   const [x, y] = ["x", "y"].map((axis) => {
     const input = make("input", { type: "number", step: "any", placeholder: axis, className: "figure" });
     input.setAttribute("aria-label", `${field.label}: ${axis}`);
+    input.setAttribute("aria-describedby", `${id}-offsets`);
     input.addEventListener("input", changed);
     return input;
   });
   const classes = make("input", { type: "text", spellcheck: false, autocapitalize: "off" });
   classes.setAttribute("aria-label", `${field.label}: classes, with weights behind them`);
   classes.addEventListener("input", changed);
-  const picker = make("button", { type: "button" }, "Pick in the picture");
-  picker.addEventListener("click", () => pick((left, top) => point(left, top)));
-  const offsets = make("div", { className: "pair" }, x, y);
+  const picker = make("button", { type: "button", "aria-pressed": "false" }, "Pick in the picture");
+  picker.addEventListener("click", () => {
+    const begins = picker.getAttribute("aria-pressed") === "false";
+    pick(begins ? { at: [shareOf(x), shareOf(y)], picked: point, pressed, back: picker } : null);
+  });
+  const pressed = (is) => picker.setAttribute("aria-pressed", is);
+  const meaning = make("span", { className: "hint", id: `${id}-offsets` });
+  const offsets = make("div", { className: "offsets" }, make("div", { className: "pair" }, x, y), meaning);
 
   /** Show what a type has; "" = a place. */
   function arrange(type) {
     kind.value = others.includes(type) ? type : "";
     if (kind.value) for (const radio of radios) radio.checked = false;
-    show(offsets, !["sm", "prop", "obj", "objw"].includes(kind.value));
+    // A number that no place takes would have no effect.
+    show(offsets, kind.value ? OFFSET.includes(kind.value) : radios.some((radio) => radio.checked));
+    say(meaning, kind.value === "fp" ? OF_A_POINT : OF_A_PLACE);
     show(classes, kind.value.startsWith("obj"));
     classes.placeholder = kind.value === "objw" ? "face 3, dog 1" : "face, dog";
     show(picker, types.includes("fp") && ["", "fp"].includes(kind.value));
@@ -67,6 +80,8 @@ export function gravity(field, id, changed, pick) {
     else if (type !== "fp") [x.value, y.value] = ["", ""];
     changed();
   }
+
+  const shareOf = (input) => (kind.value === "fp" && input.value !== "" ? Number(input.value) : 0.5);
 
   function point(left, top) {
     [x.value, y.value] = [left.toFixed(2), top.toFixed(2)].map(Number);

@@ -102,11 +102,11 @@ export class Happens {
     const { source_image: image, delivery } = explanation;
     const gravity = explanation.options.find(({ name }) => name === "gravity")?.fields.gravity;
     const steps = [this.step("Read", readText(image), [])];
-    for (const { name, why } of this.catalog.stages) {
+    for (const { name } of this.catalog.stages) {
       const options = explanation.options.filter(({ stage }) => stage === name);
       const laid = LAID_OUT[name]?.({ ...explanation, gravity }) ?? "";
       const text = name === "encode" ? encodeText(explanation, result) : laid || this.briefs(options);
-      if (text) steps.push(this.step(TITLES[name] ?? name, text, options, why));
+      if (text) steps.push(this.step(TITLES[name] ?? name, text, options));
     }
     if (delivery.length) steps.push(this.step("Send", this.briefs(delivery), delivery));
     this.list.replaceChildren(...steps);
@@ -115,9 +115,9 @@ export class Happens {
     this.blank.hidden = true;
   }
 
-  step(title, text, options, why = "") {
+  step(title, text, options) {
     const tags = options.map(({ text: written }) => make("code", { title: written }, written));
-    const node = make("li", { title: why && `Why here: ${why}` }, make("strong", {}, title), make("span", { className: "text" }, ...marked(text)));
+    const node = make("li", {}, make("strong", {}, title), make("span", { className: "text" }, ...marked(text)));
     if (tags.length) node.append(make("span", { className: "tags" }, ...tags));
     return node;
   }

@@ -51,7 +51,8 @@ export class OptionControl {
     label.classList.add("label-of");
     const hint = alone ? null : make("span", { className: "hint", id: `${id}-hint` }, ...marked(capital(field.doc)));
     for (const input of made.inputs) {
-      input.setAttribute("aria-describedby", `${hint ? `${hint.id} ` : ""}error-${this.option.name}`);
+      const told = [input.getAttribute("aria-describedby"), hint?.id, `error-${this.option.name}`];
+      input.setAttribute("aria-describedby", told.filter(Boolean).join(" "));
     }
     const head = make("div", { className: "of" }, label, hint);
     return { ...made, node: make("div", { className: "field" }, head, make("div", { className: "line-up" }, ...made.nodes)) };

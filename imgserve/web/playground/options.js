@@ -5,6 +5,7 @@ import { OptionControl } from "./option.js";
 
 // What most people begin with.
 const OPENED = ["Size"];
+const NONE = "No option is like that. Try another word, such as sharpen, corner or jpeg.";
 
 export class Options {
   constructor(catalog, { list, search, found, resetAll, changed, pick }) {
@@ -16,9 +17,10 @@ export class Options {
       const count = make("span", { className: "count" });
       const summary = make("summary", {}, make("span", {}, title), count);
       const node = make("details", { className: "group", open: OPENED.includes(title) }, summary, ...controls.map((one) => one.node));
-      return { node, count, controls, opened: node.open };
+      return { node, count, controls };
     });
-    list.append(...this.groups.map(({ node }) => node));
+    this.results = make("div", { className: "results", hidden: true });
+    list.append(this.results, ...this.groups.map(({ node }) => node));
     search.addEventListener("input", () => this.filter());
     resetAll.addEventListener("click", () => {
       this.set({});
@@ -34,25 +36,19 @@ export class Options {
     changed(one.option.name, one.get());
   }
 
+  /** Show what is found, best first, in the place of the groups. */
   filter() {
     const query = this.search.value.trim();
-    const found = this.catalog.find(query);
-    let count = 0;
-    for (const group of this.groups) {
-      const there = group.controls.filter((one) => {
-        show(one.node, found.has(one.option.name));
-        return !one.node.hidden;
-      });
-      show(group.node, there.length > 0);
-      count += there.length;
-      if (query) {
-        if (!this.filtered) group.opened = group.node.open;
-        group.node.open = true;
-      } else if (this.filtered) group.node.open = group.opened;
+    const { options, told } = query ? this.catalog.find(query) : { options: [], told: "" };
+    for (const { node } of this.groups) show(node, !query);
+    if (!query) for (const { node, controls } of this.groups) node.append(...controls.map((one) => one.node));
+    else {
+      // Those that are not found are nowhere: what is set in them stays.
+      this.results.replaceChildren(...options.map((name) => this.controls.get(name).node));
     }
-    this.filtered = Boolean(query);
-    const none = "No option is like that. Try another word, such as sharpen, corner or jpeg.";
-    say(this.found, query ? (count ? `${count} ${count === 1 ? "option" : "options"}` : none) : "");
+    show(this.results, options.length > 0);
+    const count = options.length === 1 ? "1 option" : `${options.length} options`;
+    say(this.found, query ? [options.length || !told ? (options.length ? `${count}.` : NONE) : "", told].filter(Boolean).join(" ") : "");
   }
 
   /** Show a recipe's options; those that are not in it are reset. */

@@ -7,30 +7,29 @@ import { ApiError } from "./errors.js";
 import { Facts } from "./facts.js";
 import { Gate } from "./gate.js";
 import { Happens } from "./happens.js";
+import { creditOf, noteOf } from "./notes.js";
 import { Options } from "./options.js";
+import { original } from "./original.js";
 import { Presets } from "./presets.js";
 import { Preview } from "./preview.js";
 import { CLIENTS, empty, order, read, write } from "./recipe.js";
 import { Server, catalog as fetchCatalog, picture } from "./server.js";
 import { choices } from "./snippets.js";
 import { Source } from "./source.js";
-import { Use } from "./use.js";
+import { Use, usable } from "./use.js";
+import { Waiting } from "./waiting.js";
 
 // Between the last change and its picture; holders of keys are counted.
 const PAUSE_MS = 150;
 const KEYED_PAUSE_MS = 350;
 // A change is often followed by another: what is only told waits for it.
 const SETTLED_MS = 350;
-// Side of the original beside the result, of which nothing is to be seen but the picture.
-const ORIGINAL_PX = 1600;
-const ORIGINAL_QUALITY = 92;
-// AI steps that take longer are not waited for by a page.
-const MOST_WAITED = 600;
 
-const state = { recipe: empty(), server: null, room: null, catalog: null, original: "", waited: 0 };
+const state = { recipe: empty(), server: null, room: null, catalog: null, original: "" };
 let round = new AbortController();
 let timer;
 const parts = {};
+const waiting = new Waiting();
 
 const news = (text) => say(byId("news"), text);
 const gate = new Gate((key) => enter(key));
@@ -51,7 +50,7 @@ async function begin() {
 }
 
 function build() {
-  parts.preview = new Preview({ tools: byId("tools"), stage: byId("preview") });
+  parts.preview = new Preview({ tools: byId("tools"), stage: byId("preview"), news });
   parts.facts = new Facts(byId("facts"));
   parts.happens = new Happens(byId("happens"), state.catalog);
   parts.use = new Use(byId("use"), { news });
@@ -65,10 +64,9 @@ function build() {
     changed: setOption,
     pick: (picked) => parts.preview.pick(picked),
   });
-  parts.client = make("select", { id: "client" });
+  parts.client = byId("client");
   parts.client.append(...Object.entries(CLIENTS).map(([value, { word }]) => make("option", { value }, word)));
   parts.client.addEventListener("change", () => change({ client: parts.client.value }));
-  byId("tools").append(make("div", { className: "client" }, make("label", { for: "client" }, "Browser reads"), parts.client));
   byId("share").append(copier("Copy link", () => location.href, (told) => news(told === "Copied." ? "Link to this recipe copied." : told)));
   byId("recipe").addEventListener("submit", (event) => event.preventDefault());
   byId("forget").addEventListener("click", leave);
@@ -146,7 +144,7 @@ function changed(pause = state.server.key ? KEYED_PAUSE_MS : PAUSE_MS) {
   const fragment = write(state.recipe, state.catalog);
   history.replaceState(null, "", fragment ? `#${fragment}` : location.pathname + location.search);
   clearTimeout(timer);
-  state.waited = 0;
+  waiting.clear();
   timer = setTimeout(makePicture, pause);
 }
 
@@ -160,15 +158,16 @@ async function makePicture() {
     blank();
     return;
   }
+  const waited = waiting.waits;
   parts.preview.wait(true);
   showOriginal(recipe.source);
   try {
     state.signed = null;
-    state.signed = await server.sign(order(recipe, state.catalog), signal);
+    state.signed = await server.sign(order(recipe, state.catalog), signal, tooMany);
     blame(null);
     const made = await picture(state.signed.url, CLIENTS[recipe.client].accept, signal);
     await present(made, signal);
-    if (!made.pending || state.waited === 1) timer = setTimeout(() => settle(signal), SETTLED_MS);
+    if (!made.pending || !waited) timer = setTimeout(() => settle(signal), SETTLED_MS);
   } catch (error) {
     if (signal.aborted) return;
     fail(error, signal);
@@ -177,41 +176,53 @@ async function makePicture() {
   }
 }
 
+function clearTold() {
+  credit("");
+  parts.facts.clear();
+  parts.use.tell(null);
+  parts.happens.clear();
+}
+
 function blank() {
   blame(null);
   parts.preview.wait(false);
   state.original = "";
   for (const side of ["before", "after"]) parts.preview.show(side, null);
   parts.preview.tell({ blank: "Choose a picture, or paste the address of one." });
-  parts.facts.clear();
-  parts.use.tell(null);
-  parts.happens.clear();
+  clearTold();
 }
 
 async function present(made, signal) {
   const size = await parts.preview.show("after", made.blob);
   if (signal.aborted) return;
   state.made = { ...made, size };
-  parts.preview.tell({ note: noteOf(made) });
+  const first = !waiting.waits;
+  const { note, again } = made.pending ? waiting.note(true) : { note: noteOf(made), again: false };
+  const ready = made.pending ? "" : waiting.over();
+  parts.preview.tell({ note });
+  credit(made.provider);
   const sentence = parts.facts.tell(made, size);
-  // What is only waited for is told once.
-  if (!made.pending || !state.waited) news(`${sentence} ${noteOf(made)}`);
-  useIt();
-  if (made.pending) await comeAgain(made.retryMs, signal);
+  // What is only waited for is told once, and so is that it is not waited for any more.
+  if (!made.pending || first || !again) news(`${ready}${sentence} ${note} ${creditOf(made.provider)}`.trim());
+  parts.use.tell(usable(state));
+  if (again) comeAgain(made.retryMs, signal);
 }
 
-function noteOf({ pending, degraded, fallback }) {
-  if (pending) return "An AI step is being worked on. Until it is ready, you see the picture without it.";
-  if (degraded) return `Shown without its AI step: ${degraded.replaceAll("_", " ")}.`;
-  return fallback ? `This is the fallback picture: ${fallback.replaceAll("_", " ")}.` : "";
+function credit(provider) {
+  const text = creditOf(provider);
+  say(byId("credit"), text);
+  show(byId("credit"), Boolean(text));
 }
 
 /** Ask again for a picture whose AI step was not ready. */
-async function comeAgain(waitMs, signal) {
-  state.waited += 1;
-  if (state.waited > MOST_WAITED) return;
-  clearTimeout(timer);
+function comeAgain(waitMs, signal) {
   setTimeout(() => !signal.aborted && makePicture(), waitMs);
+}
+
+function tooMany(seconds) {
+  const note = `Too many requests in this minute. The picture comes by itself in ${seconds} s.`;
+  parts.preview.tell({ note });
+  news(note);
 }
 
 /** Tell what is known when nothing more changes: what happens, the time of a hit, and the URL of all sizes. */
@@ -221,7 +232,8 @@ async function settle(signal) {
   const accept = CLIENTS[recipe.client].accept;
   let told = false;
   try {
-    const { explanation } = await server.sign({ ...order(recipe, state.catalog), explain: true, accept }, signal);
+    const waits = (seconds) => parts.happens.clear(`Too many requests in this minute. The steps come in ${seconds} s.`);
+    const { explanation } = await server.sign({ ...order(recipe, state.catalog), explain: true, accept }, signal, waits);
     parts.happens.tell(explanation, made.format);
     parts.facts.source(explanation);
     told = true;
@@ -229,7 +241,7 @@ async function settle(signal) {
     const chosen = choices(explanation, made);
     if (!chosen) return;
     const { url } = await server.sign({ ...order(recipe, state.catalog), choose: { [chosen.name]: chosen.values } }, signal);
-    useIt({ token: new URL(url, location.origin).href, chosen });
+    parts.use.tell(usable(state, { token: new URL(url, location.origin).href, chosen }));
   } catch (error) {
     // What is told beside the picture is not worth an alarm: servers may permit presets alone, and no choices.
     if (signal.aborted) return;
@@ -238,31 +250,11 @@ async function settle(signal) {
   }
 }
 
-function useIt(more = {}) {
-  const { recipe, signed, made, catalog, room } = state;
-  const prefix = new URL(".", document.baseURI).pathname.replace(/\/$/, "");
-  parts.use.tell({
-    recipe: structuredClone(recipe),
-    catalog,
-    urls: room.urls,
-    base: location.origin + prefix,
-    address: new URL(signed.url, location.origin).href,
-    size: made.size,
-    format: made.format,
-    ...more,
-  });
-}
-
 async function showOriginal(source) {
   if (state.original === source) return;
   state.original = source;
-  // Where URLs name presets alone, there is no way to it.
-  if (!state.catalog.groups.length) return;
-  const fitted = { resize: { type: "fit", width: ORIGINAL_PX, height: ORIGINAL_PX }, quality: ORIGINAL_QUALITY };
-  const known = ["resize", "quality"].every((name) => state.catalog.options.has(name));
   try {
-    const { url } = await state.server.sign({ source, ...(known ? { options: fitted } : {}) });
-    const { blob } = await picture(url, CLIENTS.none.accept);
+    const blob = await original(source, state);
     if (state.original === source) await parts.preview.show("before", blob);
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -276,8 +268,11 @@ async function showOriginal(source) {
 function fail(error, signal) {
   if (!(error instanceof ApiError)) throw error;
   if (error.code === "pending") {
-    parts.preview.tell({ note: "An AI step is being worked on. The picture comes when it is ready." });
-    comeAgain((error.retryAfter || 1) * 1000, signal);
+    const first = !waiting.waits;
+    const { note, again } = waiting.note(false);
+    parts.preview.tell({ note });
+    if (first || !again) news(note);
+    if (again) comeAgain((error.retryAfter || 1) * 1000, signal);
     return;
   }
   // Pictures may want a secret, which is no mistake in the key.
@@ -288,9 +283,7 @@ function fail(error, signal) {
     return;
   }
   parts.preview.tell({ wrong: error.message, at: blame(error) });
-  parts.facts.clear();
-  parts.use.tell(null);
-  parts.happens.clear();
+  clearTold();
 }
 
 /** Say what is wrong where it is, null = nothing is; gives what leads to the option that it is about. */

@@ -1,18 +1,21 @@
 // The stage: the picture beside what it was made of, as slider, side by side or alone; fitted, or pixel by pixel.
 
 import { byId, make, say, show } from "./dom.js";
+import { HOW, Pointing } from "./pointing.js";
 import { Slider } from "./slider.js";
 
 // Shapes that differ by more of their width cannot lie on each other.
 const SAME_SHAPE = 0.03;
-const POINT = "Point at it in the picture. Escape leaves all as it is.";
 const VIEWS = { slide: "Slider", side: "Side by side", one: "Result" };
 
 export class Preview {
-  constructor({ tools, stage }) {
+  constructor({ tools, stage, news }) {
+    this.news = news;
     this.before = picture("Original", "before");
     this.after = picture("Result", "after");
     this.slider = new Slider();
+    this.pointing = new Pointing({ image: this.before.image, turned: () => this.pointed() });
+    this.before.box.append(this.pointing.ring);
     this.frame = make("div", { className: "frame" }, this.before.box, this.after.box, ...this.slider.nodes);
     this.slider.move(this.frame);
     this.blank = make("p", { className: "blank" });
@@ -21,7 +24,7 @@ export class Preview {
     this.jump.setAttribute("aria-label", "Show the option");
     this.jump.addEventListener("click", () => this.at());
     this.trouble = make("p", { className: "wrong", role: "alert", hidden: true }, this.wrong, this.jump);
-    this.note = make("p", { className: "note", role: "status", hidden: true });
+    this.note = make("p", { className: "note", hidden: true });
     this.scroll = make("div", { className: "scroll" }, this.frame, this.blank);
     this.stage = make("div", { className: "stage" }, this.scroll, this.note, this.trouble);
     stage.append(this.stage);
@@ -31,8 +34,7 @@ export class Preview {
     this.zooms = toggles({ fit: "Fit", real: "1:1" }, "Zoom", (zoom) => this.choose({ zoom }));
     this.zoom = "fit";
     tools.append(this.views.node, this.zooms.node);
-    this.frame.addEventListener("click", (event) => this.pointed(event));
-    addEventListener("keydown", (event) => event.key === "Escape" && this.picked && this.pick(null));
+    this.frame.addEventListener("click", (event) => this.pointing.clicked(event));
     this.arrange();
   }
 
@@ -70,38 +72,39 @@ export class Preview {
 
   /** Show what is to be known of the picture, or to be done in it. */
   remark() {
-    const text = this.picked ? POINT : this.noted;
+    const text = this.picking ? HOW : this.noted;
     say(this.note, text);
     show(this.note, Boolean(text));
   }
 
-  /** Let a person point into the original; `picked` gets shares of its width and height. */
-  pick(picked) {
-    this.picked = picked;
-    this.remark();
-    this.arrange();
-    if (picked) byId("result").scrollIntoView({ block: "nearest" });
+  get picking() {
+    return Boolean(this.pointing.now);
   }
 
-  pointed(event) {
-    if (!this.picked) return;
-    const box = this.before.image.getBoundingClientRect();
-    const [left, top] = [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    const { picked } = this;
-    this.pick(null);
-    picked(Math.min(1, Math.max(0, left)), Math.min(1, Math.max(0, top)));
+  /** Let a person point into the original, as pointing has it; null = no longer. */
+  pick(asked) {
+    if (asked && !this.before.size) this.news("There is no original to point at.");
+    else this.pointing.begin(asked);
+  }
+
+  pointed() {
+    this.remark();
+    this.arrange();
+    if (!this.picking) return;
+    this.news(HOW);
+    byId("result").scrollIntoView({ block: "nearest" });
   }
 
   arrange() {
-    const { before, after, picked } = this;
+    const { before, after, picking: picked } = this;
     const both = before.size && after.size;
     const alike = Boolean(both) && Math.abs(ratio(before) / ratio(after) - 1) < SAME_SHAPE;
     // Where shapes differ, pictures on each other would tell nothing.
     const mode = picked || !both ? "one" : this.view === "slide" && !alike ? "side" : this.view;
     this.stage.dataset.mode = mode;
-    this.stage.classList.toggle("picking", Boolean(picked));
+    this.stage.classList.toggle("picking", picked);
     // Until there is a result, the original is what there is to see.
-    show(before.box, Boolean(before.size) && (Boolean(picked) || mode !== "one" || !after.size));
+    show(before.box, Boolean(before.size) && (picked || mode !== "one" || !after.size));
     show(after.box, Boolean(after.size) && !picked);
     this.slider.show(mode === "slide");
     const main = picked || !after.size ? before : after;

@@ -5,6 +5,11 @@ import { ApiError, errorOf } from "./errors.js";
 // A picture may wait for its AI steps as long as the operator wants.
 const PATIENCE_MS = 60_000;
 
+// Orders that were one too many are given again: so often, after so long at most.
+const MOST_TRIES = 3;
+const LONGEST_PAUSE_S = 60;
+const TOO_MANY = 429;
+
 const lost = (broken, signal) => (signal?.aborted ? broken : new ApiError("The server does not answer."));
 
 export async function catalog() {
@@ -21,8 +26,18 @@ export class Server {
     return this.key ? (await this.send("GET", "v1/capabilities")).json() : this.order("playground/room", {});
   }
 
-  sign(order, signal) {
-    return this.order(this.key ? "v1/sign" : "playground/sign", order, signal);
+  /** Have a URL signed; `waits` is told of the seconds until an order that was one too many is given again. */
+  async sign(order, signal, waits = () => undefined) {
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.order(this.key ? "v1/sign" : "playground/sign", order, signal);
+      } catch (error) {
+        const { status, retryAfter } = error;
+        if (status !== TOO_MANY || !retryAfter || retryAfter > LONGEST_PAUSE_S || tries === MOST_TRIES) throw error;
+        waits(retryAfter);
+        await pause(retryAfter * 1000, signal);
+      }
+    }
   }
 
   async order(path, body, signal) {
@@ -59,8 +74,20 @@ export async function picture(url, accept, signal) {
     pending: answer.status === 202 ? (answer.headers.get("x-imgserve-pending") ?? "") : "",
     degraded: answer.headers.get("x-imgserve-degraded") ?? "",
     fallback: answer.headers.get("x-imgserve-fallback") ?? "",
+    provider: answer.headers.get("x-imgserve-provider") ?? "",
     retryMs: (Number(answer.headers.get("retry-after")) || 1) * 1000,
   };
+}
+
+/** Wait, or leave off with a signal. */
+function pause(ms, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
 }
 
 async function ask(path, options, signal) {

@@ -6,6 +6,21 @@ import { WRITERS } from "./snippets.js";
 
 const KEYS = { ArrowRight: 1, ArrowLeft: -1 };
 
+/** Give what the ways to use a URL are written of. */
+export function usable({ recipe, signed, made, catalog, room }, more = {}) {
+  const prefix = new URL(".", document.baseURI).pathname.replace(/\/$/, "");
+  return {
+    recipe: structuredClone(recipe),
+    catalog,
+    urls: room.urls,
+    base: location.origin + prefix,
+    address: new URL(signed.url, location.origin).href,
+    size: made.size,
+    format: made.format,
+    ...more,
+  };
+}
+
 export class Use {
   constructor(node, { news }) {
     this.tabs = Object.entries(WRITERS).map(([name, { word }]) => {
@@ -21,10 +36,10 @@ export class Use {
     this.text = text;
     this.copy = copier("Copy", () => this.code.textContent, (told) => news(told === "Copied." ? `${this.word} copied.` : told), { className: "copy" });
     this.box = make("div", { className: "snippet" }, text);
-    this.head = make("div", { className: "snippet-head" }, list, this.copy);
+    this.head = make("div", { className: "snippet-head" }, list);
     this.hint = make("p", { className: "quiet hint" });
     this.blank = make("p", { className: "quiet blank" }, "When there is a picture, its URL is here to be copied.");
-    node.append(this.head, this.box, this.hint, this.blank);
+    node.append(this.copy, this.head, this.box, this.hint, this.blank);
     this.facts = null;
     this.turn("url");
   }

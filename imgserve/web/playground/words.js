@@ -9,7 +9,7 @@ const CACHES = {
   disk: "from disk",
   redis: "from Redis",
   s3: "from S3",
-  coalesced: "made with another request",
+  coalesced: "made with another",
 };
 
 export const formatName = (format) => FORMATS[format] ?? format.toUpperCase();

@@ -3,31 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.web.browser import Console, chromium, served
-from tests.web.playing import OPEN_ALL, SETTINGS, SETTLED, A, playing, recipe
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("playground"), **SETTINGS) as url:
-        yield url
-
-
-@pytest.fixture
-def playground(browser: Browser, server: str) -> Iterator[Console]:
-    with playing(browser, server) as made:
-        yield made
+from tests.web.browser import Console
+from tests.web.playground.playing import ALL_SEEN, FAINT_EDGES, OPEN_ALL, SETTLED, A, playing, recipe
 
 
 def test_all_of_it_can_be_done_with_keys(playground: Console) -> None:
@@ -73,6 +54,7 @@ def test_all_of_it_can_be_done_with_keys(playground: Console) -> None:
     tab_to("Side by side", 200)
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Side by side")).to_have_attribute("aria-pressed", "true")
+    tab_to("Copy URL")
     tab_to("URL")
     page.keyboard.press("ArrowLeft")
     expect(page.get_by_role("tab", name="Python")).to_be_focused()
@@ -156,6 +138,7 @@ def test_texts_are_read_easily_in_both_themes(browser: Browser, server: str, sch
             page_colour = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
             assert (sum(map(int, re.findall(r"\d+", page_colour))) < 380) is (theme == "dark")
             assert page.evaluate(CONTRAST) == []
+            assert page.evaluate(FAINT_EDGES) == ALL_SEEN
             page.locator('[id="quality.quality"]').fill("50")
             expect(page.locator("#snippet")).to_be_visible()
             page.locator(SETTLED).last.wait_for()
@@ -192,6 +175,35 @@ def test_narrow_windows_have_all_of_it_and_nothing_to_scroll_sideways(
         page.locator('[data-option="blur"]').scroll_into_view_if_needed()
         # The picture stays in sight of its controls.
         expect(page.get_by_alt_text("Result")).to_be_in_viewport()
+
+
+CUT = """(() => [...document.querySelectorAll('.facts :is(.main, .more), .tabs button, .copy, #tools button')]
+    .filter(one => one.checkVisibility() && getComputedStyle(one.closest('div')).position !== 'absolute')
+    .filter(one => {
+        const box = one.getBoundingClientRect();
+        const room = one.closest('.facts > div, .card, .tools').getBoundingClientRect();
+        return box.width > 1 && (one.scrollWidth > one.clientWidth + 1 || box.right > room.right + 0.5);
+    })
+    .map(one => one.textContent))()"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 840, 1000, 1181, 1280, 1440])
+def test_no_figure_and_no_button_is_cut_off(browser: Browser, server: str, width: int) -> None:
+    with playing(browser, server, width=width, height=800) as playground:
+        page = playground.page
+        playground.open(recipe(source=A, options={"width": 50}))
+        expect(page.locator("#facts .cache")).to_contain_text(" in ")
+        page.locator(SETTLED).last.wait_for()
+        page.evaluate("document.querySelector('#facts .cache .main').textContent = 'fallback picture'")
+        assert page.evaluate(CUT) == []
+        # All tabs are on one line where that has room for them, and the way to copy is in the line of the title.
+        tops = page.locator(".tabs button").evaluate_all("all => all.map(one => one.getBoundingClientRect().top)")
+        assert len(set(tops)) == 1 or width < 390
+        title, copy = page.locator("#use-title").bounding_box(), page.locator(".copy").bounding_box()
+        assert title is not None
+        assert copy is not None
+        assert abs(title["y"] + title["height"] / 2 - copy["y"] - copy["height"] / 2) < 4
+        assert page.get_by_label("Browser reads").evaluate("one => one.getBoundingClientRect().right <= innerWidth")
 
 
 def test_people_who_want_no_motion_get_none(browser: Browser, server: str) -> None:
@@ -258,3 +270,92 @@ def test_a_page_of_another_site_cannot_open_it_in_a_frame(playground: Console) -
     answer = playground.page.request.get(playground.page.url)
     assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cross-origin-opener-policy"] == "same-origin"
+
+
+def test_a_point_is_picked_with_keys(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options={"resize": {"type": "fill", "width": 10, "height": 20}}))
+    page.locator(SETTLED).last.wait_for()
+    page.get_by_role("searchbox").fill("gravity")
+    picker = page.locator('[data-option="gravity"]').get_by_role("button", name="Pick in the picture")
+    expect(picker).to_have_attribute("aria-pressed", "false")
+    picker.focus()
+    page.keyboard.press("Enter")
+    expect(picker).to_have_attribute("aria-pressed", "true")
+    ring = page.get_by_role("slider", name="Focus point")
+    expect(ring).to_be_focused()
+    expect(page.locator("#news")).to_contain_text("move the ring with the arrow keys")
+    expect(ring).to_have_attribute("aria-valuetext", "50 % from the left, 50 % from the top")
+    for key in ("ArrowLeft", "Shift+ArrowLeft", "ArrowDown", "Shift+ArrowUp"):
+        page.keyboard.press(key)
+    expect(ring).to_have_attribute("aria-valuetext", "39 % from the left, 41 % from the top")
+    picture, at = page.get_by_alt_text("Original").bounding_box(), ring.bounding_box()
+    assert picture is not None
+    assert at is not None
+    assert at["x"] + at["width"] / 2 == pytest.approx(picture["x"] + 0.39 * picture["width"], abs=1)
+    assert at["y"] + at["height"] / 2 == pytest.approx(picture["y"] + 0.41 * picture["height"], abs=1)
+    page.keyboard.press("Escape")
+    expect(picker).to_be_focused()
+    expect(picker).to_have_attribute("aria-pressed", "false")
+    expect(ring).to_be_hidden()
+    expect(page.locator("#snippet")).not_to_contain_text("gravity")
+    page.keyboard.press("Space")
+    for key in ("Shift+ArrowRight", "ArrowUp", "Enter"):
+        page.keyboard.press(key)
+    expect(page.locator("#snippet")).to_contain_text("gravity:fp:0.6:0.49")
+    expect(picker).to_be_focused()
+    # It goes on from where it is.
+    page.keyboard.press("Enter")
+    expect(ring).to_have_attribute("aria-valuetext", "60 % from the left, 49 % from the top")
+    for _ in range(6):
+        page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("Space")
+    expect(page.locator("#snippet")).to_contain_text("gravity:fp:1:0.49")
+
+
+def test_a_number_of_a_gravity_is_there_only_where_it_counts(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options={"resize": {"type": "fill", "width": 10, "height": 20}}))
+    page.get_by_role("searchbox").fill("gravity")
+    gravity = page.locator('[data-option="gravity"]')
+    x = gravity.get_by_label("Gravity: x")
+    expect(x).to_be_hidden()
+    gravity.get_by_role("radio", name="Gravity: top left").check()
+    expect(gravity).to_contain_text("pixels, or below 1 a share")
+    x.fill("0.2")
+    expect(page.locator("#snippet")).to_contain_text("gravity:nowe:0.2:0")
+    gravity.get_by_label("Gravity: by").select_option("fp")
+    expect(gravity).to_contain_text("Shares from the left and the top")
+    x.fill("0.9")
+    expect(page.locator("#snippet")).to_contain_text("gravity:fp:0.9:0.5")
+    gravity.get_by_label("Gravity: by").select_option("sm")
+    expect(x).to_be_hidden()
+
+
+def test_news_are_told_in_one_place(playground: Console) -> None:
+    page = playground.page
+    playground.tell("clear")
+    playground.open(recipe(source=A, options={"remove_background": True}))
+    expect(page.locator("#news")).to_contain_text("An AI step is being worked on.")
+    told = page.get_by_text("An AI step is being worked on.").evaluate_all(
+        "all => all.filter(one => one.closest('[aria-live], [role=status], [role=alert]')).map(one => one.id)"
+    )
+    assert told == ["news"]
+    playground.tell("keep", source=A, options="remove_background:1", result="cut.png")
+    expect(page.locator("#news")).to_contain_text("The AI step is ready. Result: 30 by 30 pixels")
+
+
+def test_waiting_for_an_ai_step_ends_and_says_so(playground: Console) -> None:
+    page = playground.page
+    playground.tell("clear")
+    page.add_init_script("const now = Date.now; window.ahead = 0; Date.now = () => now() + window.ahead")
+    playground.open(recipe(source="local:///cut.png", options={"remove_background": True}))
+    note = page.locator(".note")
+    expect(note).to_contain_text("An AI step is being worked on.")
+    page.evaluate("window.ahead = 10 * 60 * 1000")
+    expect(note).to_contain_text("This page asks no more: reload it")
+    expect(page.locator("#news")).to_contain_text("This page asks no more")
+    asked = len(playground.asked)
+    # Longer than the server says until the next time.
+    page.wait_for_timeout(3000)
+    assert len(playground.asked) == asked

@@ -6,35 +6,16 @@ import json
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from imgserve.sign import UrlSigner
-from tests.web.browser import ROOT, Console, chromium, served
+from tests.web.browser import ROOT, Console
 from tests.web.conftest import KEY, SALT
-from tests.web.playing import SETTINGS, SETTLED, A, playing, recipe
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("playground"), **SETTINGS) as url:
-        yield url
-
-
-@pytest.fixture
-def playground(browser: Browser, server: str) -> Iterator[Console]:
-    with playing(browser, server) as made:
-        yield made
+from tests.web.playground.playing import SETTLED, A, recipe
 
 
 def snippet(page: Page, name: str = "URL") -> str:

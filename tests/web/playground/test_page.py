@@ -5,33 +5,14 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
-from tests.web.browser import API_KEY, Console, chromium, served
-from tests.web.playing import SETTINGS, SETTLED, A, playing, recipe
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("playground"), **SETTINGS) as url:
-        yield url
-
-
-@pytest.fixture
-def playground(browser: Browser, server: str) -> Iterator[Console]:
-    with playing(browser, server) as made:
-        yield made
+from tests.web.browser import API_KEY, Console, served
+from tests.web.playground.playing import SETTLED, A, playing, recipe
 
 
 def test_it_begins_with_a_picture_and_tells_of_it(playground: Console) -> None:
@@ -148,6 +129,72 @@ def test_steps_of_another_picture_are_not_told(playground: Console) -> None:
     playground.statuses.clear()
 
 
+def test_orders_that_are_too_many_are_given_again_by_themselves(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options={"width": 30}))
+    page.locator(SETTLED).last.wait_for()
+    refused: list[str] = []
+
+    def refuse(route: Route) -> None:
+        body = route.request.post_data or ""
+        # Of 20 the picture's and the steps' first order, of 21 all.
+        if "21" in body or (body not in refused and "choose" not in body):
+            refused.append(body)
+            error = {"error": {"code": "rate_limited", "message": "Too many requests."}}
+            route.fulfill(status=429, headers={"retry-after": "1"}, json=error)
+        else:
+            route.continue_()
+
+    page.route("**/playground/sign", refuse)
+    page.locator('[id="width.width"]').fill("20")
+    expect(page.locator(".note")).to_contain_text("The picture comes by itself in 1 s.")
+    expect(page.locator("#facts .size")).to_contain_text("20 × ")
+    expect(page.locator(".note")).to_be_hidden()
+    # It does not go on for ever.
+    expect(page.locator("#happens")).to_contain_text("To 20 × 13")
+    page.locator('[id="width.width"]').fill("21")
+    expect(page.get_by_role("alert").filter(has_text="Too many requests.")).to_be_visible()
+    assert sum("21" in body for body in refused) == 3
+    playground.statuses.clear()
+
+
+def test_a_basic_provider_is_named_with_what_can_be_had_of_it(playground: Console) -> None:
+    page = playground.page
+
+    def basic(route: Route) -> None:
+        answer = route.fetch()
+        route.fulfill(response=answer, headers={**answer.headers, "x-imgserve-provider": "grabcut; basic"})
+
+    page.route("**/*width:22/**", basic)
+    playground.open(recipe(source=A, options={"width": 22}))
+    expect(page.locator("#credit")).to_contain_text(
+        "Made by the basic provider grabcut. It finds one object before a plain"
+    )
+    expect(page.locator("#news")).to_contain_text("landscapes and busy scenes need a model")
+    assert page.locator("#credit a").count() == 0
+    page.locator('[id="width.width"]').fill("23")
+    expect(page.locator("#facts .size")).to_contain_text("23 × ")
+    expect(page.locator("#credit")).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("header", "sentence"),
+    [
+        ("", ""),
+        ("onnx:u2net", ""),
+        ("grabcut; basic, libvips; basic", "Made by the basic providers grabcut and libvips."),
+        ("onnx:u2net, libvips; basic", "Made by the basic provider libvips. It adds no detail"),
+        ("ours; basic", "Made by the basic provider ours."),
+    ],
+)
+def test_credits_name_those_that_are_basic(playground: Console, header: str, sentence: str) -> None:
+    playground.open()
+    credit = "text => import('./playground/notes.js').then(({ creditOf }) => creditOf(text))"
+    told = playground.page.evaluate(credit, header)
+    assert told.startswith(sentence)
+    assert bool(told) is bool(sentence)
+
+
 def test_pictures_stand_beside_each_other_where_their_shapes_differ_and_are_seen_pixel_by_pixel(
     playground: Console,
 ) -> None:
@@ -168,11 +215,11 @@ def test_a_picture_with_an_ai_step_is_shown_without_it_until_it_is_ready(playgro
     page = playground.page
     playground.tell("clear")
     playground.open(recipe(source=A, options={"remove_background": True}))
-    expect(page.get_by_role("status").filter(has_text="An AI step is being worked on.")).to_be_visible()
+    expect(page.locator(".note")).to_contain_text("An AI step is being worked on.")
     expect(page.locator("#facts .size")).to_contain_text("60 × 40")
     playground.tell("keep", source=A, options="remove_background:1", result="cut.png")
     expect(page.locator("#facts .size")).to_contain_text("30 × 30")
-    expect(page.get_by_text("An AI step is being worked on.")).to_be_hidden()
+    expect(page.locator(".note")).to_be_hidden()
 
 
 def test_holders_of_a_key_use_it_without_the_switch(browser: Browser, tmp_path: Path) -> None:

@@ -4,37 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from imgserve.ops.catalog import CATALOG
 from imgserve.plan.model import arrange
 from imgserve.plan.presets import op_from_value
 from imgserve.plan.writing import write
-from tests.web.browser import Console, chromium, served
-from tests.web.playing import OPEN_ALL, SETTINGS, SETTLED, A, playing, recipe
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with served(tmp_path_factory.mktemp("playground"), **SETTINGS) as url:
-        yield url
-
-
-@pytest.fixture
-def playground(browser: Browser, server: str) -> Iterator[Console]:
-    with playing(browser, server) as made:
-        yield made
+from tests.web.browser import Console
+from tests.web.playground.playing import OPEN_ALL, SETTLED, A, recipe
 
 
 def value_of(field: dict[str, Any], name: str) -> Any:
@@ -162,9 +144,86 @@ def test_options_are_found_by_any_of_their_words(playground: Console) -> None:
     search.fill("nothing is like this")
     expect(page.get_by_role("status").filter(has_text="No option is like that.")).to_be_visible()
     expect(page.locator(".group:visible")).to_have_count(0)
+    expect(page.locator(".option:visible")).to_have_count(0)
     search.fill("")
     expect(page.locator('[data-option="width"]')).to_be_visible()
     expect(page.locator('[data-option="watermark"]')).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("query", "first"),
+    {
+        "gravity": ["gravity"],
+        "rounded": ["round"],
+        "wm": ["watermark"],
+        "crop": ["crop", "crop_objects"],
+        "w": ["width"],
+        "blurred": ["blur", "blur_detections"],
+        "sizes": ["size"],
+        "rotation": ["rotate"],
+        "focal": ["gravity"],
+        "focal point": ["gravity"],
+        "contain": ["resize", "resizing_type"],
+        "cover": ["resize"],
+        "placeholder": ["blur"],
+        "border": ["padding", "background"],
+        "Logo": ["watermark"],
+        "grey background": [],
+        "transparency": ["remove_background"],
+        "colour profile": ["strip_color_profile"],
+        "lossless": ["format", "quality"],
+        "object": ["crop_objects"],
+        "jpg": ["format"],
+    }.items(),
+)
+def test_what_is_meant_is_found_first(playground: Console, query: str, first: list[str]) -> None:
+    page = playground.page
+    playground.open(recipe(source=A))
+    page.get_by_role("searchbox", name="Search options").fill(query)
+    found = page.locator(".results .option").evaluate_all("all => all.map(one => one.dataset.option)")
+    assert found[: len(first)] == first
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    {
+        "grayscale": "No option changes the colours of a picture. CSS does it",
+        "brightn": "No option changes the colours of a picture. CSS does it",
+        "sepia": "CSS does it",
+        "progressive": "IMGSERVE_JPEG_PROGRESSIVE",
+        "placeholder": "come from /info",
+        "border": "A border is padding with a background.",
+        "logo": "The picture of the watermark is set by the operator.",
+        "lossless": "PNG is lossless.",
+    }.items(),
+)
+def test_what_other_tools_have_is_explained(playground: Console, query: str, sentence: str) -> None:
+    playground.open(recipe(source=A))
+    playground.page.get_by_role("searchbox", name="Search options").fill(query)
+    expect(playground.page.locator("#found")).to_contain_text(sentence)
+
+
+def test_every_word_of_other_tools_leads_to_options_that_are_there(playground: Console) -> None:
+    playground.open(recipe(source=A))
+    named = playground.page.evaluate(
+        "import('./playground/otherwords.js').then(({ OTHER_WORDS }) => OTHER_WORDS.flatMap(one => one.options))"
+    )
+    assert named
+    assert set(named) <= {cls.spec.name for cls in CATALOG.ops}
+
+
+def test_what_is_set_is_kept_while_another_option_is_looked_for(playground: Console) -> None:
+    page = playground.page
+    playground.open(recipe(source=A, options={"width": 20, "flip": {"flip_horizontal": True}}))
+    search = page.get_by_role("searchbox", name="Search options")
+    order = page.locator(".option").evaluate_all("all => all.map(one => one.dataset.option)")
+    for query in ("flip", "blur", "nothing is like this", "flip"):
+        search.fill(query)
+    page.locator('[id="flip.flip_vertical-2"]').check()
+    expect(page.locator("#snippet")).to_contain_text("width:20")
+    expect(page.locator("#snippet")).to_contain_text("flip:1:1")
+    search.fill("")
+    assert page.locator(".option").evaluate_all("all => all.map(one => one.dataset.option)") == order
 
 
 def test_mistakes_are_told_at_the_control_and_pass(playground: Console) -> None:
@@ -217,7 +276,7 @@ def test_a_point_is_picked_in_the_picture(playground: Console) -> None:
     page.locator(SETTLED).last.wait_for()
     page.get_by_role("searchbox").fill("gravity")
     page.locator('[data-option="gravity"]').get_by_role("button", name="Pick in the picture").click()
-    expect(page.get_by_role("status").filter(has_text="Escape leaves all as it is")).to_be_visible()
+    expect(page.locator(".note")).to_contain_text("Escape leaves all as it is")
     box = page.get_by_alt_text("Original").bounding_box()
     assert box is not None
     page.mouse.click(box["x"] + box["width"] * 0.25, box["y"] + box["height"] * 0.75)

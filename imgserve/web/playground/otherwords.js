@@ -1,0 +1,40 @@
+// What other tools call it, and which options do it here; where none does, what does.
+
+const COLOURS = "No option changes the colours of a picture. CSS does it on a page: the property filter has grayscale, brightness, contrast, saturate, sepia and hue-rotate.";
+const FIT = "The type of resize says how a picture fills its box: fit keeps all of it (contain), fill covers the box (cover), force stretches it.";
+
+export const OTHER_WORDS = [
+  { words: ["focal", "focal point", "focus", "focus point", "hotspot", "point of interest", "fp"], options: ["gravity"], told: "The gravity fp is a focus point." },
+  { words: ["smart", "smart crop", "entropy", "attention", "saliency"], options: ["gravity", "autocrop", "crop_objects"], told: "The gravity sm keeps the most interesting part." },
+  { words: ["anchor", "align", "position", "pin"], options: ["gravity", "watermark", "objects_position"] },
+  { words: ["contain", "fit in", "inside", "letterbox"], options: ["resize", "resizing_type", "extend"], told: FIT },
+  { words: ["cover", "outside", "object fit"], options: ["resize", "resizing_type", "gravity"], told: FIT },
+  { words: ["stretch", "distort", "ignore aspect"], options: ["resize", "resizing_type"], told: FIT },
+  { words: ["thumbnail", "scale", "dimensions"], options: ["resize", "width", "height", "size", "zoom", "enforce_thumbnail"] },
+  { words: ["aspect", "aspect ratio", "ratio"], options: ["extend_aspect_ratio", "resize"] },
+  { words: ["retina", "density", "device pixel ratio"], options: ["dpr"] },
+  { words: ["placeholder", "lqip", "blurhash", "thumbhash", "blur up"], options: ["blur"], told: "Placeholders (lqip, blurhash, thumb_hash) come from /info; blur with a small width makes one as a picture." },
+  { words: ["palette", "dominant", "dominant color", "metadata", "exif"], options: ["strip_metadata", "keep_copyright"], told: "What is known of a picture, its palette and EXIF too, comes from /info." },
+  { words: ["border", "frame", "outline", "stroke"], options: ["padding", "background"], told: "A border is padding with a background." },
+  { words: ["margin", "space", "canvas", "pad"], options: ["padding", "extend", "background"] },
+  { words: ["logo", "overlay", "stamp", "layer", "brand"], options: ["watermark"], told: "The picture of the watermark is set by the operator." },
+  { words: ["text", "caption", "label", "annotate"], options: ["watermark"], told: "No option writes text into a picture: a watermark is a picture, and pages lay text over it." },
+  { words: ["cutout", "cut out", "isolate", "transparent", "alpha", "mask"], options: ["remove_background", "round"] },
+  { words: ["circle", "ellipse", "avatar", "radius", "pill"], options: ["round"] },
+  { words: ["mirror", "flop"], options: ["flip"] },
+  { words: ["orientation", "orient", "turn", "angle", "straighten"], options: ["rotate", "auto_rotate"] },
+  { words: ["mosaic", "censor", "anonymise", "anonymize", "redact"], options: ["blur_detections", "pixelate", "blur"] },
+  { words: ["face", "object", "detect", "detection"], options: ["crop_objects", "blur_detections", "draw_detections", "gravity"] },
+  { words: ["superresolution", "super resolution", "enhance"], options: ["upscale", "sharpen"] },
+  { words: ["unsharp"], options: ["sharpen"] },
+  { words: ["drop shadow"], options: ["shadow"] },
+  { words: ["compress", "compression", "optimize", "optimise", "lossy"], options: ["quality", "max_bytes", "format_quality", "format"] },
+  { words: ["lossless"], options: ["format", "quality"], told: "PNG is lossless. No option makes WebP or AVIF so: quality 100 comes near." },
+  { words: ["progressive", "interlace", "interlaced", "interlacing"], options: [], told: "No option does it: the operator sets IMGSERVE_JPEG_PROGRESSIVE and IMGSERVE_PNG_INTERLACED for all pictures." },
+  { words: ["convert", "output", "fm"], options: ["format"] },
+  { words: ["auto", "auto format", "accept"], options: ["negotiate", "format"] },
+  { words: ["download", "content disposition"], options: ["return_attachment", "filename"] },
+  { words: ["ttl", "lifetime", "cache"], options: ["expires", "cachebuster", "cache_tags"] },
+  { words: ["icc", "profile", "srgb"], options: ["strip_color_profile"] },
+  { words: ["grayscale", "monochrome", "desaturate", "black and white", "brightness", "contrast", "saturation", "vibrance", "sepia", "hue", "modulate", "gamma", "tint", "invert", "negate", "duotone", "colorize", "exposure", "adjust", "filter"], options: [], told: COLOURS },
+];
