@@ -14,17 +14,14 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from imgserve.errors import BadOption
 from imgserve.ops.catalog import CATALOG
-from imgserve.plan.choices import CHOOSE, is_choice
+from imgserve.plan.choices import Value, choice_text, is_choice, separated
 from imgserve.plan.model import arrange
-from imgserve.plan.presets import Preset, op_from_value
+from imgserve.plan.presets import op_from_value, presets_first
 from imgserve.plan.signing import KeyPair, Signer, key_pairs
 from imgserve.plan.url import Grammar, check_choices, parse_options
 from imgserve.plan.writing import write
-from imgserve.spec.kinds import BadArgument, number_text
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Catalog, Op
-
-#: What a client may pick: one value, or any whole number between two.
-Value = bool | int | float | str | range | tuple[int, int]
 
 _GRAMMAR = Grammar(catalog=CATALOG, allow_security_options=True)
 
@@ -73,7 +70,7 @@ class UrlSigner:
         with where, got and expected.
         """
         ops = [*_parsed(options, _GRAMMAR), *(_named(name, value, CATALOG) for name, value in named.items())]
-        plan = arrange(source, _presets_joined(ops, presets), CATALOG)
+        plan = arrange(source, presets_first(ops, presets), CATALOG)
         choices = self._choices(options, choose or {}, _GRAMMAR)
         return self.signed(write(plan, separator=self._separator, encode=base64, choices=choices))
 
@@ -102,55 +99,14 @@ class UrlSigner:
     def _choices(self, options: Iterable[str], choose: Mapping[str, Sequence[Value]], grammar: Grammar) -> list[str]:
         """Give the segments of all choices, those among options first; raises BadOption."""
         choices = [one for one in options if is_choice(one, ":")]
-        choices += [_choice(name, values) for name, values in choose.items()]
+        choices += [choice_text(name, values) for name, values in choose.items()]
         check_choices(choices, grammar)
-        return [_separated(one, self._separator) for one in choices]
+        return [separated(one, self._separator) for one in choices]
 
 
 def _parsed(options: Iterable[str], grammar: Grammar) -> list[Op]:
     """Read options as a URL has them, without the choices among them."""
     return parse_options([one for one in options if not is_choice(one, ":")], grammar)
-
-
-def _choice(name: str, values: Sequence[Value]) -> str:
-    if isinstance(values, str):  # its characters would be the values: of "750" also 0, the whole picture
-        raise BadOption(
-            f"Option {name}: one text is no list to choose from.",
-            where=f"{CHOOSE} {name}",
-            got=values[:80],
-            expected="a list of values",
-        )
-    return ":".join([CHOOSE, name, *map(_value, values)])
-
-
-def _separated(choice: str, separator: str) -> str:
-    """Put the server's separator into a choice; where a value has it, the server would read two."""
-    if separator != ":" and separator in choice:
-        raise BadOption(
-            f"{choice[:80]!r} cannot stand in a URL whose separator is {separator!r}.",
-            where=CHOOSE,
-            got=choice[:80],
-            expected=f"names and values without {separator}",
-        )
-    return choice.replace(":", separator)
-
-
-def _value(value: Value) -> str:
-    """Print one value of a choice as a URL has it."""
-    if isinstance(value, range):
-        if value.step != 1 or len(value) < 2:
-            raise BadOption(
-                f"{value} cannot be chosen from.",
-                where=CHOOSE,
-                got=str(value),
-                expected="a range of step 1, two at least",
-            )
-        return f"{value[0]}-{value[-1]}"
-    if isinstance(value, tuple):
-        return f"{value[0]}-{value[1]}"
-    if isinstance(value, float | bool):
-        return number_text(float(value))
-    return str(value)
 
 
 def _named(name: str, value: object, catalog: Catalog) -> Op:
@@ -165,11 +121,3 @@ def _named(name: str, value: object, catalog: Catalog) -> Op:
             got=wrong.got,
             expected=wrong.expected,
         ) from None
-
-
-def _presets_joined(ops: Iterable[Op], names: Sequence[str]) -> list[Op]:
-    """Put all presets into one option, first: one URL holds an option only once."""
-    given = list(ops)
-    every = [*names, *(name for one in given if isinstance(one, Preset) for name in one.names)]
-    rest = [one for one in given if not isinstance(one, Preset)]
-    return [Preset(names=tuple(every)), *rest] if every else rest

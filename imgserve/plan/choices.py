@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from imgserve.errors import BadOption
-from imgserve.spec.kinds import Integer, Number
+from imgserve.spec.kinds import Integer, Number, number_text
 from imgserve.spec.op import Catalog, Op
 
 CHOOSE: Final = "choose"
@@ -24,6 +24,9 @@ MAX_VALUES: Final = 100
 _VALUE: Final = re.compile(r"[A-Za-z0-9._~-]+")
 _RANGE: Final = re.compile(r"(0|[1-9][0-9]{0,9})-(0|[1-9][0-9]{0,9})")
 _WHOLE: Final = re.compile(r"0|[1-9][0-9]{0,9}")
+
+#: What a client may pick: one value, or any whole number between two.
+Value = bool | int | float | str | range | tuple[int, int]
 
 #: Checks an option of one value as the rest of the grammar does; raises RequestError.
 Check = Callable[[str, str], None]
@@ -171,3 +174,45 @@ def _checked(name: str, value: str, *, catalog: Catalog, check: Check) -> str | 
     check(name, str(low))
     check(name, str(high))
     return low, high
+
+
+def choice_text(name: str, values: Sequence[Value]) -> str:
+    """Print a choice with colons between; its values are not checked, but for their form. Raises BadOption."""
+    if isinstance(values, str):  # its characters would be the values: of "750" also 0, the whole picture
+        raise BadOption(
+            f"Option {name}: one text is no list to choose from.",
+            where=f"{CHOOSE} {name}",
+            got=values[:80],
+            expected="a list of values",
+        )
+    return ":".join([CHOOSE, name, *map(_value_text, values)])
+
+
+def separated(choice: str, separator: str) -> str:
+    """Put the server's separator into a choice; where a value has it, the server would read two."""
+    if separator != ":" and separator in choice:
+        raise BadOption(
+            f"{choice[:80]!r} cannot stand in a URL whose separator is {separator!r}.",
+            where=CHOOSE,
+            got=choice[:80],
+            expected=f"names and values without {separator}",
+        )
+    return choice.replace(":", separator)
+
+
+def _value_text(value: Value) -> str:
+    """Print one value of a choice as a URL has it."""
+    if isinstance(value, range):
+        if value.step != 1 or len(value) < 2:
+            raise BadOption(
+                f"{value} cannot be chosen from.",
+                where=CHOOSE,
+                got=str(value),
+                expected="a range of step 1, two at least",
+            )
+        return f"{value[0]}-{value[-1]}"
+    if isinstance(value, tuple):
+        return f"{value[0]}-{value[1]}"
+    if isinstance(value, float | bool):
+        return number_text(float(value))
+    return str(value)

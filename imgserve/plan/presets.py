@@ -63,6 +63,14 @@ def presets_used(ops: Iterable[Op], presets: Presets) -> tuple[str, ...]:
     return tuple(found)
 
 
+def presets_first(ops: Iterable[Op], names: Sequence[str]) -> list[Op]:
+    """Put all presets into one option, first: a URL holds an option once, and options win over what presets set."""
+    given = list(ops)
+    every = [*names, *(name for one in given if isinstance(one, Preset) for name in one.names)]
+    rest = [one for one in given if not isinstance(one, Preset)]
+    return [Preset(names=tuple(every)), *rest] if every else rest
+
+
 def load_toml(folder: Path, catalog: Catalog) -> dict[str, PresetEntry]:
     """Read every *.toml of a folder as one preset each, named after its file; raises ConfigError with all mistakes."""
     out: dict[str, PresetEntry] = {}

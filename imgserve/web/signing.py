@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from imgserve.errors import BadOption, BadRequest
-from imgserve.plan.choices import CHOOSE
+from imgserve.plan.choices import CHOOSE, choice_text, separated
 from imgserve.plan.model import Plan, arrange
-from imgserve.plan.presets import Preset, op_from_value
+from imgserve.plan.presets import op_from_value, presets_first
 from imgserve.plan.signing import Signer
 from imgserve.plan.url import check_choices, parse, parse_options, repair
 from imgserve.plan.writing import write
 from imgserve.service.explain import explain
 from imgserve.service.render import Renderer
-from imgserve.spec.kinds import BadArgument, number_text
+from imgserve.spec.kinds import BadArgument
 from imgserve.spec.op import Op
 from imgserve.web.api import Call, check_fields, demand, text_in, texts_in
 from imgserve.web.exchange import Exchange
@@ -79,7 +79,7 @@ class SignOrders:
             demand(names, "presets", "none", "one or more presets: this server takes nothing else")
             path = f"/{separator.join(names)}{write(Plan(source=source), encode=encode)}"
         else:
-            plan = arrange(source, _presets_first(self._options(value), names), grammar.catalog)
+            plan = arrange(source, presets_first(self._options(value), names), grammar.catalog)
             choices = _choices(value, separator)
             if choices:
                 check_choices(choices, grammar, expand=True)
@@ -155,26 +155,13 @@ def _check_characters(value: Mapping[str, Any]) -> None:
         raise BadRequest("The body has half a character in it.", where="body", expected="whole characters") from None
 
 
-def _presets_first(ops: Sequence[Op], names: Sequence[str]) -> list[Op]:
-    """Put all presets into one option, first: options win over what presets set."""
-    every = [*names, *(name for one in ops if isinstance(one, Preset) for name in one.names)]
-    rest = [one for one in ops if not isinstance(one, Preset)]
-    return [Preset(names=tuple(every)), *rest] if every else rest
-
-
 def _choices(value: Mapping[str, Any], separator: str) -> list[str]:
     given = value.get(CHOOSE, {})
     demand(isinstance(given, Mapping), CHOOSE, given, "an object of lists of values by the option's name")
     out: list[str] = []
     for name, values in given.items():
         demand(isinstance(values, list) and values, f"{CHOOSE}.{name[:80]}", values, "a list of values, not empty")
-        texts = [_value(one, f"{CHOOSE}.{name[:80]}[{at}]") for at, one in enumerate(values)]
-        out.append(separator.join([CHOOSE, name, *texts]))
+        for at, one in enumerate(values):
+            demand(isinstance(one, str | int | float), f"{CHOOSE}.{name[:80]}[{at}]", one, "a text or a number")
+        out.append(separated(choice_text(name, values), separator))
     return out
-
-
-def _value(value: object, where: str) -> str:
-    if isinstance(value, bool):
-        return str(int(value))
-    demand(isinstance(value, str | int | float), where, value, "a text or a number")
-    return value if isinstance(value, str) else number_text(float(str(value)))

@@ -49,6 +49,7 @@ async def signed(server: Server, **body: Any) -> dict[str, Any]:
         ({"options": {"width": 30}, "presets": "grid"}, "preset:grid/width:30"),
         ({"choose": {"w": [30, 40], "q": ["50-90"]}, "options": {"blur": 1}}, "blur:1/choose:w:30:40/choose:q:50-90"),
         ({"choose": {"preset": ["grid", "shadow"], "el": [True]}}, "choose:preset:grid:shadow/choose:el:1"),
+        ({"choose": {"cb": [2**53 + 1, 1.5]}}, "choose:cb:9007199254740993:1.5"),
     ],
 )
 async def test_urls_have_one_spelling_and_are_answered(start: Start, body: dict[str, Any], options: str) -> None:
@@ -180,3 +181,9 @@ async def test_it_follows_how_urls_of_this_server_are(start: Start) -> None:
     assert (await server.client.get(f"{told['url']}?q=85")).status_code == 200
     unsigned = await start(**KEYS, KEY="", SALT="", ALLOW_UNSIGNED="1")
     assert (await signed(unsigned))["url"] == f"/unsafe/plain/{A}"
+
+
+async def test_a_value_with_the_servers_separator_is_not_read_as_two(start: Start) -> None:
+    server = await start(**KEYS, ARGUMENTS_SEPARATOR="_")
+    answer = await ask(server, choose={"fn": ["a_b", "c"]})
+    assert (answer.status_code, answer.json()["error"]["expected"]) == (400, "names and values without _")
