@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import socket
 import subprocess
@@ -75,3 +76,25 @@ def running_server(folder: Path, settings: Mapping[str, str]) -> Iterator[Runnin
     finally:
         process.terminate()
         process.communicate(timeout=STOP_S)
+
+
+@contextlib.contextmanager
+def running_for_clients(folder: Path, *, api_key: str, webhook_secret: str) -> Iterator[Running]:
+    """Start a server of the pictures in a folder, with a worker, the API, and webhooks to this machine."""
+    given = {
+        "KEY": KEY,
+        "SALT": SALT,
+        "API_KEYS": f"tests:{hashlib.sha256(api_key.encode()).hexdigest()}",
+        "WEBHOOK_SECRET": webhook_secret,
+        "ALLOWED_WEBHOOKS": "http://127.0.0.1:*",
+        "ALLOW_LOOPBACK_SOURCE_ADDRESSES": "1",
+        "WORKERS": "1",
+        "RENDER_THREADS": "1",
+        "LOCAL_FILESYSTEM_ROOT": str(folder),
+        "CACHE": "disk",
+        "CACHE_PATH": str(folder / "cache"),
+        # A line for each request would fill the pipe, which nobody reads before the end.
+        "LOG_LEVEL": "error",
+    }
+    with running_server(folder, {f"IMGSERVE_{name}": value for name, value in given.items()}) as running:
+        yield running

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 from imgserve.client import AsyncClient, Client
 from tests.client.both import Asker
 from tests.engine.pictures import plain, png
-from tests.running import KEY, SALT, Running, running_server
+from tests.running import Running, running_for_clients
 
 API_KEY = "a-key-of-the-client-tests"
 WEBHOOK_SECRET = "whsec_c2VjcmV0IG9mIHRoZSBjbGllbnQgdGVzdHM="
@@ -49,20 +48,5 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         (folder / f"{name}.png").write_bytes(png(disc))
     (folder / "wide.png").write_bytes(png(wide))
     wide.resize(2).jpegsave(str(folder / "mug.jpg"))
-    given = {
-        "KEY": KEY,
-        "SALT": SALT,
-        "API_KEYS": f"tests:{hashlib.sha256(API_KEY.encode()).hexdigest()}",
-        "WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "ALLOWED_WEBHOOKS": "http://127.0.0.1:*",
-        "ALLOW_LOOPBACK_SOURCE_ADDRESSES": "1",
-        "WORKERS": "1",
-        "RENDER_THREADS": "1",
-        "LOCAL_FILESYSTEM_ROOT": str(folder),
-        "CACHE": "disk",
-        "CACHE_PATH": str(folder / "cache"),
-        # A line for each request would fill the pipe, which nobody reads before the end.
-        "LOG_LEVEL": "error",
-    }
-    with running_server(folder, {f"IMGSERVE_{name}": value for name, value in given.items()}) as running:
+    with running_for_clients(folder, api_key=API_KEY, webhook_secret=WEBHOOK_SECRET) as running:
         yield running

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from tests.engine.pictures import plain, png
 from tests.examples.shop import NODE
-from tests.running import KEY, SALT, Running, clean_environment, free_port, running_server
+from tests.running import KEY, SALT, Running, clean_environment, free_port, running_for_clients
 
 PACKAGE = Path(__file__).parents[2] / "clients" / "js"
 API_KEY = "a-key-of-the-tests-of-clients-js"
@@ -43,22 +42,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     disc.jpegsave(str(folder / "mug.jpg"))
     for name in ("wide.png", "Tasse für Tee, 100%.png"):
         (folder / name).write_bytes(png(plain(960, 480, [20, 120, 200])))
-    given = {
-        "KEY": KEY,
-        "SALT": SALT,
-        "API_KEYS": f"tests:{hashlib.sha256(API_KEY.encode()).hexdigest()}",
-        "WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "ALLOWED_WEBHOOKS": "http://127.0.0.1:*",
-        "ALLOW_LOOPBACK_SOURCE_ADDRESSES": "1",
-        "WORKERS": "1",
-        "RENDER_THREADS": "1",
-        "LOCAL_FILESYSTEM_ROOT": str(folder),
-        "CACHE": "disk",
-        "CACHE_PATH": str(folder / "cache"),
-        # A line for each request would fill the pipe, which nobody reads before the end.
-        "LOG_LEVEL": "error",
-    }
-    with running_server(folder, {f"IMGSERVE_{name}": value for name, value in given.items()}) as running:
+    with running_for_clients(folder, api_key=API_KEY, webhook_secret=WEBHOOK_SECRET) as running:
         yield running
 
 
